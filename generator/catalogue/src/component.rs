@@ -1,0 +1,87 @@
+//! A component: what one chart is about, with its alerts and metrics.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use crate::alert::Alert;
+use crate::decode::Fields;
+use crate::metric::Query;
+use crate::name::{Key, LabelName};
+use crate::problem::{Problem, Problems};
+use crate::source::Source;
+use crate::text::Text;
+use crate::yaml::Node;
+
+/// A component such as PostgreSQL or RDS.
+#[derive(Debug)]
+pub struct Component {
+    /// The folder name, also a URL part.
+    pub name: Key,
+    /// component.yaml.
+    pub source: Arc<Source>,
+    /// The content of component.yaml.
+    pub about: About,
+    /// The alerts by name.
+    pub alerts: Vec<Alert>,
+    /// The metrics files by name.
+    pub metrics: Vec<Query>,
+}
+
+/// The content of component.yaml.
+#[derive(Debug)]
+pub struct About {
+    /// The name as people write it.
+    pub title: Text,
+    /// One sentence for the chart.
+    pub description: Text,
+    /// Name of the Helm chart.
+    pub chart: Text,
+    /// Name of the rule group in Prometheus.
+    pub rule_group: Text,
+    /// What alert names start with.
+    pub prefixes: Vec<Text>,
+    /// Labels that the exporter puts on every series, with their meaning.
+    pub labels: Vec<(LabelName, Text)>,
+    /// Groups of alerts, in the order in which one triages, with their titles.
+    pub groups: IndexMap<String, Text>,
+}
+
+impl About {
+    /// Reads component.yaml.
+    pub fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let mut fields = Fields::of(node, problems)?;
+        let title = fields.text("title");
+        let description = fields.text("description");
+        let chart = fields.text("chart");
+        let rule_group = fields.text("rule_group");
+        let prefixes = fields.texts("prefixes");
+        let labels = fields.text_map("labels");
+        let labels = labels
+            .into_iter()
+            .filter_map(|(name, help)| match LabelName::new(&name) {
+                Ok(name) => Some((name, help)),
+                Err(message) => {
+                    fields.problems().push(Problem::error("yaml/value", help.place(), message));
+                    None
+                }
+            })
+            .collect();
+        let groups = fields.text_map("groups");
+        fields.finish();
+        if prefixes.is_empty() || groups.is_empty() {
+            let problem =
+                Problem::error("yaml/missing-key", node.place(), "a component needs `prefixes` and `groups`");
+            problems.push(problem.help("say what alert names start with, and which groups they are in"));
+        }
+        Some(Self {
+            title: title?,
+            description: description?,
+            chart: chart?,
+            rule_group: rule_group?,
+            prefixes,
+            labels,
+            groups,
+        })
+    }
+}

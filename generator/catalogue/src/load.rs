@@ -1,0 +1,427 @@
+//! Walks `content/` and builds the [`Catalogue`]. Nothing is skipped in silence: what has no place is a problem.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use walkdir::WalkDir;
+
+use crate::alert::{Alert, Rule};
+use crate::component::{About, Component};
+use crate::metric::{Metric, Query};
+use crate::name::{AlertName, Key};
+use crate::page::Page;
+use crate::problem::{Problem, Problems};
+use crate::site::Site;
+use crate::source::Source;
+use crate::suggest::did_you_mean;
+use crate::{cases, yaml};
+
+/// The largest file that content may hold, in bytes.
+const MAX_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Everything that `content/` says.
+#[derive(Debug)]
+pub struct Catalogue {
+    /// The folder it was read from.
+    pub root: PathBuf,
+    /// site.yaml.
+    pub site: Site,
+    /// The components by name.
+    pub components: Vec<Component>,
+    /// The pages by name.
+    pub pages: Vec<Page>,
+    /// Fragments that several runbooks use.
+    pub shared: Vec<Arc<Source>>,
+    /// Series that no component's exporter makes, such as `up`.
+    pub shared_metrics: Vec<Query>,
+}
+
+impl Catalogue {
+    /// All alerts with their component.
+    pub fn alerts(&self) -> impl Iterator<Item = (&Component, &Alert)> {
+        self.components
+            .iter()
+            .flat_map(|component| component.alerts.iter().map(move |alert| (component, alert)))
+    }
+
+    /// All metrics files with their component; shared ones have none.
+    pub fn queries(&self) -> impl Iterator<Item = (Option<&Component>, &Query)> {
+        let own = self
+            .components
+            .iter()
+            .flat_map(|component| component.metrics.iter().map(move |q| (Some(component), q)));
+        self.shared_metrics.iter().map(|query| (None, query)).chain(own)
+    }
+
+    /// All series with their file and component.
+    pub fn series(&self) -> impl Iterator<Item = (Option<&Component>, &Query, &Metric)> {
+        self.queries()
+            .flat_map(|(component, query)| query.metrics.iter().map(move |metric| (component, query, metric)))
+    }
+}
+
+/// What reading gave: the catalogue unless something essential is missing, and all problems.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The catalogue; what could not be read is left out of it.
+    pub catalogue: Option<Catalogue>,
+    /// Everything that is wrong.
+    pub problems: Problems,
+}
+
+/// Reads a content folder completely.
+pub fn load(root: &Path) -> Loaded {
+    let mut problems = Problems::default();
+    let catalogue = Folder::open(root, &mut problems).and_then(|folder| read_root(&folder, &mut problems));
+    Loaded { catalogue, problems }
+}
+
+fn read_root(root: &Folder, problems: &mut Problems) -> Option<Catalogue> {
+    let site = root.required_file("site.yaml", problems);
+    let site = site.and_then(|source| Site::read(&yaml::parse(&source, problems)?, problems));
+    root.refuse_files(&["site.yaml"], problems);
+    let mut components = Vec::new();
+    let (mut pages, mut shared, mut shared_metrics) = (Vec::new(), Vec::new(), Vec::new());
+    for path in &root.folders {
+        let Some(folder) = Folder::open(path, problems) else { continue };
+        match folder.name() {
+            "pages" => {
+                folder.refuse_folders(&[], problems);
+                let sources = folder.files_with(&["md"], problems);
+                pages.extend(sources.iter().filter_map(|source| Page::read(source, problems)));
+            }
+            "shared" => {
+                folder.refuse_folders(&["metrics"], problems);
+                shared = folder.files_with(&["md", "sql"], problems);
+                shared_metrics = read_metrics(&folder, problems);
+            }
+            name => match Key::new(name) {
+                Ok(name) => components.extend(read_component(name, &folder, problems)),
+                Err(message) => problems.push(Problem::file("content/file", path, message)),
+            },
+        }
+    }
+    Some(Catalogue { root: root.path.clone(), site: site?, components, pages, shared, shared_metrics })
+}
+
+fn read_component(name: Key, folder: &Folder, problems: &mut Problems) -> Option<Component> {
+    let source = folder.required_file("component.yaml", problems);
+    folder.refuse_files(&["component.yaml"], problems);
+    folder.refuse_folders(&["alerts", "metrics"], problems);
+    let metrics = read_metrics(folder, problems);
+    let alerts = folder.child("alerts", problems).map_or(Vec::new(), |folder| read_alerts(&folder, problems));
+    let source = source?;
+    let about = About::read(&yaml::parse(&source, problems)?, problems)?;
+    Some(Component { name, source, about, alerts, metrics })
+}
+
+fn read_metrics(folder: &Folder, problems: &mut Problems) -> Vec<Query> {
+    let Some(folder) = folder.child("metrics", problems) else { return Vec::new() };
+    folder.refuse_folders(&[], problems);
+    let sources = folder.files_with(&["yaml"], problems);
+    sources.iter().filter_map(|source| Query::read(source, problems)).collect()
+}
+
+fn read_alerts(folder: &Folder, problems: &mut Problems) -> Vec<Alert> {
+    folder.refuse_files(&[], problems);
+    let read = folder.folders.par_iter().map(|path| {
+        let mut problems = Problems::default();
+        let alert = Folder::open(path, &mut problems).and_then(|folder| read_alert(&folder, &mut problems));
+        (alert, problems)
+    });
+    let mut alerts = Vec::new();
+    for (alert, found) in read.collect::<Vec<_>>() {
+        alerts.extend(alert);
+        problems.extend(found);
+    }
+    alerts
+}
+
+/// The files that an alert's folder may hold besides SQL.
+const ALERT_FILES: [&str; 4] = ["alert.yaml", "runbook.md", "tests.yaml", "scenario.yaml"];
+
+fn read_alert(folder: &Folder, problems: &mut Problems) -> Option<Alert> {
+    let name = AlertName::new(folder.name());
+    if let Err(message) = &name {
+        problems.push(Problem::file("content/file", &folder.path, message.clone()));
+    }
+    folder.refuse_folders(&[], problems);
+    let known: Vec<&str> = ALERT_FILES.into_iter().chain(folder.names_with("sql")).collect();
+    folder.refuse_files(&known, problems);
+    let source = folder.required_file("alert.yaml", problems);
+    let runbook = folder.required_file("runbook.md", problems);
+    let tests = folder.required_file("tests.yaml", problems);
+    let sql = folder.files.iter().filter(|path| path.extension().is_some_and(|ext| ext == "sql"));
+    let sql = sql.filter_map(|path| read_file(path, problems)).collect();
+    let source = source?;
+    let rule = Rule::read(&yaml::parse(&source, problems)?, problems)?;
+    let cases = tests.as_ref().and_then(|tests| yaml::parse(tests, problems));
+    let cases = cases.map_or(Vec::new(), |node| cases::read(&node, &rule.params, problems));
+    Some(Alert { name: name.ok()?, folder: folder.path.clone(), source, rule, cases, tests, runbook, sql })
+}
+
+/// One folder, listed and sorted.
+struct Folder {
+    path: PathBuf,
+    files: Vec<PathBuf>,
+    folders: Vec<PathBuf>,
+}
+
+impl Folder {
+    fn open(path: &Path, problems: &mut Problems) -> Option<Self> {
+        let mut folder = Self { path: path.to_path_buf(), files: Vec::new(), folders: Vec::new() };
+        for entry in WalkDir::new(path).min_depth(0).max_depth(1).sort_by_file_name() {
+            match entry {
+                Err(error) => {
+                    let message = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+                    problems.push(
+                        Problem::file("content/file", path, format!("cannot read the folder: {message}"))
+                            .help("run dmf in the repository, or name the folder with `--content`"),
+                    );
+                    return None;
+                }
+                Ok(entry) if entry.depth() == 0 => {
+                    if !path.is_dir() {
+                        problems.push(Problem::file("content/file", path, "expected a folder, found a file"));
+                        return None;
+                    }
+                }
+                Ok(entry) if entry.file_type().is_symlink() => problems.push(
+                    Problem::file("content/file", entry.path(), "symbolic links are not used in content")
+                        .help("put the file itself here, or into content/shared"),
+                ),
+                Ok(entry) if entry.file_name().to_str().is_none() => {
+                    problems.push(Problem::file("content/file", entry.path(), "the name is not valid UTF-8"))
+                }
+                Ok(entry) if entry.file_type().is_dir() => folder.folders.push(entry.into_path()),
+                Ok(entry) => folder.files.push(entry.into_path()),
+            }
+        }
+        Some(folder)
+    }
+
+    fn name(&self) -> &str {
+        file_name(&self.path)
+    }
+
+    fn child(&self, name: &str, problems: &mut Problems) -> Option<Self> {
+        let path = self.folders.iter().find(|path| file_name(path) == name)?;
+        Self::open(path, problems)
+    }
+
+    fn names_with<'a>(&'a self, extension: &'a str) -> impl Iterator<Item = &'a str> {
+        let files =
+            self.files.iter().filter(move |path| path.extension().is_some_and(|ext| ext == extension));
+        files.map(|path| file_name(path))
+    }
+
+    fn required_file(&self, name: &str, problems: &mut Problems) -> Option<Arc<Source>> {
+        let path = self.path.join(name);
+        if !self.files.contains(&path) {
+            let message = format!("file `{name}` is missing");
+            problems.push(
+                Problem::file("content/file", &path, message).help("`dmf new` writes a complete folder"),
+            );
+            return None;
+        }
+        read_file(&path, problems)
+    }
+
+    /// The files with one of the extensions; any other file is a problem.
+    fn files_with(&self, extensions: &[&str], problems: &mut Problems) -> Vec<Arc<Source>> {
+        let mut sources = Vec::new();
+        for path in &self.files {
+            let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+            if extensions.contains(&extension) {
+                sources.extend(read_file(path, problems));
+            } else {
+                let message = format!("unknown file `{}`", file_name(path));
+                let help = format!("this folder holds files ending in .{}", extensions.join(", ."));
+                problems.push(Problem::file("content/file", path, message).help(help));
+            }
+        }
+        sources
+    }
+
+    fn refuse_files(&self, known: &[&str], problems: &mut Problems) {
+        for path in self.files.iter().filter(|path| !known.contains(&file_name(path))) {
+            let message = format!("unknown file `{}`", file_name(path));
+            let problem = Problem::file("content/file", path, message);
+            problems.push(match known {
+                [] => problem.help("this folder holds folders only"),
+                _ => problem.help(did_you_mean(file_name(path), known.iter().copied())),
+            });
+        }
+    }
+
+    fn refuse_folders(&self, known: &[&str], problems: &mut Problems) {
+        for path in self.folders.iter().filter(|path| !known.contains(&file_name(path))) {
+            let message = format!("unknown folder `{}`", file_name(path));
+            let problem = Problem::file("content/file", path, message);
+            problems.push(match known {
+                [] => problem.help("this folder holds files only"),
+                _ => problem.help(did_you_mean(file_name(path), known.iter().copied())),
+            });
+        }
+    }
+}
+
+fn file_name(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}
+
+/// Reads one file; what would leak into charts and pages later is refused here.
+pub fn read_file(path: &Path, problems: &mut Problems) -> Option<Arc<Source>> {
+    let refuse = |message: String, help: &str| Problem::file("content/file", path, message).help(help);
+    let size = std::fs::metadata(path).map(|metadata| metadata.len());
+    let bytes = match size {
+        Ok(size) if size > MAX_BYTES => {
+            let message = format!("the file has {size} bytes, more than {MAX_BYTES}");
+            problems.push(refuse(message, "content is written by hand: put data elsewhere"));
+            return None;
+        }
+        _ => std::fs::read(path),
+    };
+    let bytes = match bytes {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            problems.push(refuse(format!("cannot read the file: {error}"), "check its permissions"));
+            return None;
+        }
+    };
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let valid = error.utf8_error().valid_up_to();
+            let line = error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
+            problems.push(refuse(format!("line {line} is not valid UTF-8"), "save the file as UTF-8"));
+            return None;
+        }
+    };
+    if text.starts_with('\u{feff}') {
+        problems.push(refuse(
+            "the file starts with a byte order mark".to_owned(),
+            "save it as UTF-8 without BOM",
+        ));
+        return None;
+    }
+    if let Some(at) = text.find('\r') {
+        let line = text[..at].matches('\n').count() + 1;
+        problems.push(refuse(
+            format!("line {line} ends with a carriage return"),
+            "save the file with `\\n` line ends",
+        ));
+        return None;
+    }
+    Some(Source::new(path, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SITE: &str = "title: T\ndescription: D\nurl: https://u\nrepository: https://r\ncharts: oci://c\n\
+                        kube_version: '>=1.16.0-0'\nicon: https://i\nmaintainers: [{ name: N, url: https://n }]\n";
+    const COMPONENT: &str =
+        "title: T\ndescription: D\nchart: c\nrule_group: g\nprefixes: [P]\ngroups: { a: A }\n";
+    const ALERT: &str =
+        "title: T\ngroup: a\nseverity: warning\nfor: 1m\nexpr: up == 0\nsummary: S.\ndescription: D.\n";
+
+    fn content(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, bytes) in files {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        folder
+    }
+
+    fn messages(folder: &tempfile::TempDir) -> Vec<String> {
+        let problems = load(folder.path()).problems.into_sorted();
+        problems
+            .into_iter()
+            .map(|problem| format!("{}: {}", problem.spot.path().display(), problem.message))
+            .map(|text| text.replace(&format!("{}/", folder.path().display()), ""))
+            .collect()
+    }
+
+    #[test]
+    fn a_whole_alert_is_read() {
+        let folder = content(&[
+            ("site.yaml", SITE.as_bytes()),
+            ("x/component.yaml", COMPONENT.as_bytes()),
+            ("x/alerts/PFoo/alert.yaml", ALERT.as_bytes()),
+            ("x/alerts/PFoo/runbook.md", b"# PFoo\n"),
+            ("x/alerts/PFoo/tests.yaml", b"- { name: n, series: {}, at: 1m, fires: [] }\n"),
+            ("x/alerts/PFoo/a.sql", b"SELECT 1;\n"),
+        ]);
+        assert_eq!(messages(&folder), Vec::<String>::new());
+        let catalogue = load(folder.path()).catalogue.unwrap();
+        let alert = &catalogue.components[0].alerts[0];
+        assert_eq!((&*alert.name, alert.cases.len(), alert.sql.len()), ("PFoo", 1, 1));
+    }
+
+    #[test]
+    fn bad_files_are_all_reported_in_one_run() {
+        let folder = content(&[
+            ("site.yaml", b"\xef\xbb\xbftitle: T\n"),
+            ("x/component.yaml", COMPONENT.replace('\n', "\r\n").as_bytes()),
+            ("x/alerts/PFoo/alert.yml", ALERT.as_bytes()),
+            ("x/alerts/P-Bar/alert.yaml", b"title: \xff\n"),
+            ("x/alerts/PBig/alert.yaml", &vec![b'#'; 10_000_000]),
+            ("x/notes.txt", b"hello"),
+        ]);
+        std::os::unix::fs::symlink(folder.path(), folder.path().join("x/alerts/loop")).unwrap();
+        let messages = messages(&folder);
+        for expected in [
+            "site.yaml: the file starts with a byte order mark",
+            "x/component.yaml: line 1 ends with a carriage return",
+            "x/alerts/PFoo/alert.yml: unknown file `alert.yml`",
+            "x/alerts/PFoo/alert.yaml: file `alert.yaml` is missing",
+            "x/alerts/P-Bar: `P-Bar` is not an alert name: letters and digits, starting with a capital",
+            "x/alerts/P-Bar/alert.yaml: line 1 is not valid UTF-8",
+            "x/alerts/PBig/alert.yaml: the file has 10000000 bytes, more than 4194304",
+            "x/alerts/loop: symbolic links are not used in content",
+            "x/notes.txt: unknown file `notes.txt`",
+        ] {
+            assert!(messages.iter().any(|message| message == expected), "{expected}\n{messages:#?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_or_missing_folder_says_what_is_missing() {
+        let folder = content(&[]);
+        assert_eq!(messages(&folder), ["site.yaml: file `site.yaml` is missing"]);
+        let missing = load(Path::new("/nonexistent")).problems.into_sorted();
+        assert!(missing[0].message.starts_with("cannot read the folder"), "{missing:?}");
+    }
+
+    #[test]
+    fn wrong_types_unknown_keys_and_bad_values_are_reported_together() {
+        let alert = "title: [x]\ngroup: a/b\nsevrity: warning\nfor: 1m\nexpr: up == 0\nsummary: S.\ndescription: D.\n\
+                     params:\n  p: { value: 101, unit: percent, max: 100, help: h }\n  q: { value: x, unit: bytes, help: h }\n";
+        let folder = content(&[
+            ("site.yaml", SITE.as_bytes()),
+            ("x/component.yaml", COMPONENT.as_bytes()),
+            ("x/alerts/PFoo/alert.yaml", alert.as_bytes()),
+            ("x/alerts/PFoo/runbook.md", b"# PFoo\n"),
+            (
+                "x/alerts/PFoo/tests.yaml",
+                b"- { name: n, series: {}, at: soon, fires: [], skip: { onst: x } }\n",
+            ),
+        ]);
+        let text = messages(&folder).join("\n");
+        for expected in [
+            "expected text, found a list",
+            "`a/b` is not a name: lower-case letters, digits and `_`, starting with a letter",
+            "unknown key `sevrity`",
+            "key `severity` is missing",
+            "`101` is above the bound of 100 of this parameter",
+            "`x` is not a number, but the unit is bytes",
+        ] {
+            assert!(text.contains(expected), "{expected}\n{text}");
+        }
+    }
+}
