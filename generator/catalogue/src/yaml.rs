@@ -248,7 +248,8 @@ mod tests {
         assert_eq!(problem_of("a: !!str 1\n"), "1:10 tags are not used in content");
         assert_eq!(problem_of(""), "1:1 the file is empty");
         assert_eq!(problem_of("a: [1\n"), "1:4 unclosed bracket '['");
-        assert!(problem_of(&"[".repeat(99)).contains("nested more than"));
+        let deep = format!("{}{}", "[".repeat(99), "]".repeat(99));
+        assert!(problem_of(&deep).contains("nested more than"), "{}", problem_of(&deep));
     }
 
     proptest::proptest! {
