@@ -1,4 +1,9 @@
-//! The generator, in reading order: `promql` and `template` understand the two languages of a rule.
+//! The generator, in reading order: [`promql`], [`template`], [`sql`], [`markdown`] and [`links`] understand the
+//! languages of content; [`check`] judges it.
 
+pub mod check;
+pub mod links;
+pub mod markdown;
 pub mod promql;
+pub mod sql;
 pub mod template;

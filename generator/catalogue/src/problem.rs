@@ -159,8 +159,14 @@ pub const KINDS: &[Kind] = &[
         name: "yaml/duplicate-key",
         doc: "The same key stands twice in one mapping. YAML readers disagree about which one counts.",
     },
-    Kind { name: "yaml/unknown-key", doc: "A key that the format does not know: most often a misspelt one." },
-    Kind { name: "yaml/missing-key", doc: "A key that the format requires is not there." },
+    Kind {
+        name: "yaml/unknown-key",
+        doc: "A key that the format does not know: most often a misspelt one. Nothing reads it.",
+    },
+    Kind {
+        name: "yaml/missing-key",
+        doc: "A key that the format requires is not there; the message names it.",
+    },
     Kind {
         name: "yaml/type",
         doc: "A value has the wrong shape: a list where a text is expected, and so on.",

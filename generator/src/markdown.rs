@@ -1,0 +1,156 @@
+//! Markdown: headings, links and code blocks. The only file that knows the Markdown parser.
+
+use std::ops::Range;
+
+use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+
+/// A heading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heading {
+    /// 1 to 6.
+    pub level: usize,
+    /// The text without markup.
+    pub text: String,
+    /// The anchor that GitHub and the site give it.
+    pub anchor: String,
+    /// The bytes of the heading.
+    pub range: Range<usize>,
+    /// The bytes from the heading to the next one of the same or a higher level.
+    pub body: Range<usize>,
+}
+
+/// A link or image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Where it leads, as written.
+    pub destination: String,
+    /// The bytes of the link.
+    pub range: Range<usize>,
+}
+
+/// A fenced code block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeBlock {
+    /// The first word behind the fence.
+    pub language: String,
+    /// The code.
+    pub text: String,
+    /// The bytes of the block.
+    pub range: Range<usize>,
+}
+
+/// The dialect of runbooks and pages: what GitHub renders.
+pub fn dialect() -> Options {
+    Options::ENABLE_TABLES
+        | Options::ENABLE_FOOTNOTES
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_TASKLISTS
+        | Options::ENABLE_HEADING_ATTRIBUTES
+        | Options::ENABLE_GFM
+        | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS
+}
+
+/// The headings in order.
+pub fn headings(text: &str) -> Vec<Heading> {
+    let mut headings: Vec<Heading> = Vec::new();
+    let mut open = false;
+    for (event, range) in Parser::new_ext(text, dialect()).into_offset_iter() {
+        match event {
+            Event::Start(Tag::Heading { level, id, .. }) => {
+                let anchor = id.map(String::from).unwrap_or_default();
+                let (level, body) = (level as usize, range.end..text.len());
+                headings.push(Heading { level, text: String::new(), anchor, range, body });
+                open = true;
+            }
+            Event::End(TagEnd::Heading(_)) => open = false,
+            Event::Text(part) | Event::Code(part) if open => {
+                if let Some(heading) = headings.last_mut() {
+                    heading.text.push_str(&part);
+                }
+            }
+            _ => {}
+        }
+    }
+    for index in 0..headings.len() {
+        let next = headings[index + 1..].iter().find(|next| next.level <= headings[index].level);
+        if let Some(start) = next.map(|next| next.range.start) {
+            headings[index].body.end = start;
+        }
+        if headings[index].anchor.is_empty() {
+            let slug = slug(&headings[index].text);
+            let taken = |anchor: &String| headings[..index].iter().any(|other| &other.anchor == anchor);
+            let numbered = (1..).map(|number| format!("{slug}-{number}"));
+            let anchor = std::iter::once(slug.clone()).chain(numbered).find(|anchor| !taken(anchor));
+            headings[index].anchor = anchor.unwrap_or_default();
+        }
+    }
+    headings
+}
+
+/// The anchor of a heading, as GitHub makes it.
+fn slug(text: &str) -> String {
+    let kept = text.trim().to_lowercase();
+    let kept = kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// The links and images in order.
+pub fn links(text: &str) -> Vec<Link> {
+    let events = Parser::new_ext(text, dialect()).into_offset_iter();
+    let links = events.filter_map(|(event, range)| match event {
+        Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+            Some(Link { destination: dest_url.into_string(), range })
+        }
+        _ => None,
+    });
+    links.collect()
+}
+
+/// The fenced code blocks in order.
+pub fn code_blocks(text: &str) -> Vec<CodeBlock> {
+    let mut blocks: Vec<CodeBlock> = Vec::new();
+    let mut open = false;
+    for (event, range) in Parser::new_ext(text, dialect()).into_offset_iter() {
+        match event {
+            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
+                let language = info.split_whitespace().next().unwrap_or_default().to_owned();
+                blocks.push(CodeBlock { language, text: String::new(), range });
+                open = true;
+            }
+            Event::End(TagEnd::CodeBlock) => open = false,
+            Event::Text(part) if open => {
+                if let Some(block) = blocks.last_mut() {
+                    block.text.push_str(&part);
+                }
+            }
+            _ => {}
+        }
+    }
+    blocks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headings_have_githubs_anchors_and_their_bodies() {
+        let text = "# A `b` c!\n\nx\n\n## D\n\n## D\ny\n\n# E {#own}\n";
+        let headings = headings(text);
+        let seen: Vec<_> =
+            headings.iter().map(|h| (h.level, &*h.text, &*h.anchor, text[h.body.clone()].trim())).collect();
+        assert_eq!(seen[0], (1, "A b c!", "a-b-c", "x\n\n## D\n\n## D\ny"));
+        assert_eq!(seen[1], (2, "D", "d", ""));
+        assert_eq!(seen[2], (2, "D", "d-1", "y"));
+        assert_eq!(seen[3], (1, "E", "own", ""));
+    }
+
+    #[test]
+    fn links_and_code_are_found() {
+        let text = "[a](b.sql) ![i](p.png)\n\n```sql\nSELECT 1;\n```\n";
+        let destinations: Vec<_> = links(text).into_iter().map(|link| link.destination).collect();
+        assert_eq!(destinations, ["b.sql", "p.png"]);
+        let blocks = code_blocks(text);
+        assert_eq!((&*blocks[0].language, &*blocks[0].text), ("sql", "SELECT 1;\n"));
+    }
+}
