@@ -1,0 +1,118 @@
+//! `_alerts.tpl`: each rule as Go template definitions.
+
+use std::fmt::Write as _;
+
+use catalogue::{Alert, Component, interpolate};
+use serde_json::{Value, json};
+
+use super::alerts_in_order;
+use crate::promql::Promql;
+use crate::promql::sites::{Part, Slot};
+
+/// Renders the definitions of a chart.
+pub(super) fn render(component: &Component) -> String {
+    let chart = &*component.about.chart;
+    let alerts = alerts_in_order(component);
+    let mut text = format!(
+        "{{{{/* What the chart knows of each alert, in the order of the rules. Made by dmf. */}}}}\n\
+         {{{{- define \"{chart}.alerts\" -}}}}\n[\n"
+    );
+    let facts: Vec<_> = alerts.iter().map(|alert| format!("  {}", escape(&facts(alert).to_string()))).collect();
+    text += &facts.join(",\n");
+    text += "\n]\n{{- end -}}\n";
+    for alert in alerts {
+        let _ = write!(text, "\n{{{{- define \"{chart}.expr.{}\" -}}}}\n{}\n{{{{- end -}}}}\n", alert.name, expr(alert));
+        let _ = write!(text, "\n{{{{- define \"{chart}.alert.{}\" -}}}}\n{}\n{{{{- end -}}}}\n", alert.name, texts(alert));
+    }
+    text
+}
+
+/// What does not depend on parameters.
+fn facts(alert: &Alert) -> Value {
+    let rule = &alert.rule;
+    let labels: serde_json::Map<_, _> =
+        rule.labels.iter().map(|(name, value)| (name.clone(), Value::from(&**value))).collect();
+    let params: serde_json::Map<_, _> =
+        rule.params.iter().map(|param| (param.name.to_string(), Value::from(&*param.value))).collect();
+    let pint: Vec<_> = rule.pint_comments.iter().map(|comment| &**comment).collect();
+    json!({
+        "name": &*alert.name,
+        "group": &*rule.group,
+        "severity": rule.severity.name(),
+        "labels": labels,
+        "params": params,
+        "pintComments": pint,
+    })
+}
+
+/// What may hold parameters, as JSON with actions inside its strings.
+fn texts(alert: &Alert) -> String {
+    let rule = &alert.rule;
+    let keep = rule.keep_firing_for.as_ref().map_or("", |text| &**text);
+    format!(
+        "{{\"for\": {}, \"keepFiringFor\": {},\n \"annotations\": {{\n  \"summary\": {},\n  \"description\": {}\n }}}}",
+        string(&rule.hold),
+        string(keep),
+        string(&rule.summary),
+        string(rule.description.trim_end()),
+    )
+}
+
+/// A JSON string in which parameters are actions. Their values need no escaping: the schema keeps quotes and
+/// backslashes out.
+fn string(text: &str) -> String {
+    let quoted = |text: &str| {
+        let json = Value::from(text).to_string();
+        escape(&json[1..json.len() - 1])
+    };
+    let mut string = String::from("\"");
+    let mut done = 0;
+    for found in interpolate::uses(text) {
+        string += &quoted(&text[done..found.range.start]);
+        string += &param(found.name);
+        done = found.range.end;
+    }
+    string + &quoted(&text[done..]) + "\""
+}
+
+/// The expression with an action at each parameter and each place for injection.
+fn expr(alert: &Alert) -> String {
+    let Ok(promql) = Promql::parse(alert.rule.expr.trim_end(), &alert.rule.params) else {
+        unreachable!("rendering follows checking, and promql/syntax checks this");
+    };
+    let parts = promql.parts().into_iter().map(|part| match part {
+        Part::Text(text) => escape(text),
+        Part::Param(name) => param(name),
+        Part::Slot(slot) => format!("{{{{ .{} }}}}", slot_name(slot)),
+    });
+    let mut text = String::new();
+    for part in parts {
+        // `{{{` would open the action one brace too early.
+        if part.starts_with("{{") && text.ends_with('{') {
+            text.pop();
+            text += "{{ \"{\" }}";
+        }
+        text += &part;
+    }
+    text
+}
+
+fn param(name: &str) -> String {
+    format!("{{{{ .params.{name} }}}}")
+}
+
+fn slot_name(slot: Slot) -> &'static str {
+    match slot {
+        Slot::Braces => "braces",
+        Slot::Matchers => "matchers",
+        Slot::MoreMatchers => "moreMatchers",
+        Slot::By => "by",
+        Slot::Labels => "labels",
+        Slot::MoreLabels => "moreLabels",
+    }
+}
+
+/// Text that Helm must leave alone.
+fn escape(text: &str) -> String {
+    text.replace("{{", "{{ \"{{\" }}")
+}

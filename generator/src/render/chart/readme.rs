@@ -1,0 +1,80 @@
+//! README.md of a chart: how to install and change it, with every value.
+
+use std::fmt::Write as _;
+
+use catalogue::{Catalogue, Component};
+
+use super::alerts_in_order;
+use super::values::{EXTRAS, SWITCHES, about, default, value};
+
+/// Renders README.md.
+pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
+    let site = &catalogue.site;
+    let chart = &*component.about.chart;
+    let (registry, url) = (&*site.charts, &*site.url);
+    let mut text = format!(
+        "# {chart}\n\n{} Each alert links a runbook; each is unit-tested with the engine of Prometheus.\n\n\
+         ```bash\nhelm install {} {registry}/{chart}\n```\n\n\
+         Without the Prometheus operator, as a rule file:\n\n\
+         ```bash\nhelm template {} {registry}/{chart} --set format=PrometheusConfigurationFile > rules.yaml\n```\n\n\
+         Documentation: <{url}>\n\n",
+        &*component.about.description, component.name, component.name
+    );
+    text += &format!("## Alerts\n\n| alert | severity | for | what it says |\n| --- | --- | --- | --- |\n");
+    for alert in alerts_in_order(component) {
+        let rule = &alert.rule;
+        let link = format!("{url}/latest/runbooks/{}/{}", component.name, alert.name);
+        let hold = rule.params.fill(&rule.hold);
+        let _ = writeln!(text, "| [{}]({link}) | {} | {hold} | {} |", alert.name, rule.severity, &*rule.summary);
+    }
+    text += "\n## Change an alert\n\nEverything about one alert stands under its name; what you do not name stays as it is.\n\n```yaml\nrules:\n";
+    if let Some(alert) = alerts_in_order(component).into_iter().find(|alert| !alert.rule.params.is_empty()) {
+        let _ = write!(text, "  {}:\n    severity: info\n    for: 30m\n    params:\n", alert.name);
+        for param in alert.rule.params.iter().take(1) {
+            let _ = writeln!(text, "      {}: {}", param.name, value(param));
+        }
+        text += "    labels:\n      team: database\n";
+    }
+    if let Some(alert) = alerts_in_order(component).last() {
+        let _ = write!(text, "  {}:\n    enabled: false\n", alert.name);
+    }
+    text += "  MyOwnAlert:\n    expr: my_series{[additionalExprLabels]} > 42\n    for: 10m\n    labels:\n      severity: warning\n```\n\n";
+    text += "`[additionalExprLabels]` in an expression of your own is replaced by `global.additionalExprLabels`. A misspelt name or \
+             key is refused by `helm lint`, `helm template` and `helm install`.\n\n";
+    text += "## Values\n\n| key | default | what it does |\n| --- | --- | --- |\n";
+    for switch in SWITCHES.iter().chain(EXTRAS) {
+        let default = default(switch, catalogue, component);
+        let _ = writeln!(text, "| `{}` | `{}` | {} |", switch.key, cell(&default), cell(switch.help));
+    }
+    text += "\n### Groups: `groups.<group>`\n\n| group | alerts about |\n| --- | --- |\n";
+    for (group, title) in &component.about.groups {
+        let _ = writeln!(text, "| `{group}` | {} |", cell(title));
+    }
+    text += "\n| key | what it does |\n| --- | --- |\n\
+        | `enabled` | Whether the alerts of the group are rendered. |\n\
+        | `labels` | Labels of the alerts of the group. |\n\
+        | `runbookUrl` | Runbook link of the group instead of `defaultRunbookUrl`. |\n\
+        | `interval`, `limit`, `queryOffset` | Settings of a rule group in Prometheus; with one of them the group is rendered as `<rulesGroupName>.<group>`. |\n";
+    text += "\n### Alerts: `rules.<alert>`\n\n| key | what it does |\n| --- | --- |\n\
+        | `enabled` | Whether the alert is rendered. |\n\
+        | `severity` | The severity, before `severityMap`. |\n\
+        | `for`, `keepFiringFor` | Durations of Prometheus, such as `10m`. |\n\
+        | `params.<param>` | Thresholds, windows and patterns, see below. |\n\
+        | `labels`, `annotations` | Added to the alert's, or in their place. An empty text removes one. |\n\
+        | `expr` | An expression of your own instead of the chart's. |\n\
+        | `additionalExprLabels` | Matchers for this alert only. |\n\
+        | `additionalRuleLabels` | A mapping: labels. A list: matchers, as in earlier charts. |\n\
+        | `pintComments` | Comments for pint, without `# pint`. |\n";
+    text += "\n### Parameters: `rules.<alert>.params.<param>`\n\n| alert | param | default | what it is |\n| --- | --- | --- | --- |\n";
+    for alert in alerts_in_order(component) {
+        for param in alert.rule.params.iter() {
+            let _ = writeln!(text, "| {} | `{}` | `{}` | {} |", alert.name, param.name, cell(&value(param)), cell(&about(param)));
+        }
+    }
+    text
+}
+
+/// A text that does not end its table cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
+}

@@ -1,0 +1,172 @@
+//! values.schema.json: refuses what would be ignored in silence.
+
+use catalogue::param::{Param, Unit};
+use catalogue::{Alert, Component};
+use serde_json::{Map, Value, json};
+
+use super::alerts_in_order;
+use super::values::about;
+
+/// Draft 7 is what every Helm 3 and 4 reads.
+const DRAFT: &str = "http://json-schema.org/draft-07/schema#";
+
+/// Renders values.schema.json.
+pub(super) fn render(component: &Component) -> String {
+    let groups = component.about.groups.iter().map(|(name, title)| (name.clone(), group(title)));
+    let rules = alerts_in_order(component).into_iter().map(|alert| (alert.name.to_string(), rule(alert)));
+    let mut rules = closed(rules.collect());
+    // Any other name is a rule of the user, which is whole when it has an expression.
+    rules["additionalProperties"] = json!({ "$ref": "#/definitions/ownRule" });
+    let mut global = closed(properties(&[
+        ("additionalExprLabels", "matchers"),
+        ("additionalAggregationLabels", "labelNames"),
+        ("additionalRuleLabels", "labels"),
+        ("additionalRuleAnnotations", "annotations"),
+    ]));
+    // Charts around this one may have global values of their own; ours all start with `additional`.
+    let known: Vec<_> = global["properties"].as_object().map(|known| known.keys().cloned().collect()).unwrap_or_default();
+    global["additionalProperties"] = json!(true);
+    global["propertyNames"] = json!({ "anyOf": [{ "enum": known }, { "not": { "pattern": "^[aA]dd" } }] });
+    let mut top = properties(&[
+        ("nameOverride", "text"),
+        ("fullnameOverride", "text"),
+        ("namespaceOverride", "text"),
+        ("commonLabels", "labels"),
+        ("commonAnnotations", "annotations"),
+        ("rulesGroupName", "name"),
+        ("defaultRunbookUrl", "text"),
+        ("defaultKeepFiringFor", "duration"),
+        ("additionalPrometheusRuleLabels", "labels"),
+        ("additionalPrometheusRuleAnnotations", "annotations"),
+        ("severityLabel", "labelName"),
+        ("severityMap", "labels"),
+        ("extraRules", "objects"),
+        ("extraGroups", "objects"),
+        ("extraManifests", "manifests"),
+        // Set by charts that depend on this one with `condition: <chart>.enabled`.
+        ("enabled", "flag"),
+    ]);
+    top.insert("format".to_owned(), json!({ "enum": ["PrometheusRuleCRD", "PrometheusConfigurationFile"] }));
+    top.insert("global".to_owned(), global);
+    top.insert("groups".to_owned(), closed(groups.collect()));
+    top.insert("rules".to_owned(), rules);
+    let mut schema = closed(top);
+    schema["$schema"] = json!(DRAFT);
+    schema["title"] = json!(format!("Values of {}", &*component.about.chart));
+    schema["definitions"] = definitions();
+    format!("{schema:#}\n")
+}
+
+/// An object that has these properties and no others.
+fn closed(properties: Map<String, Value>) -> Value {
+    json!({ "type": ["object", "null"], "properties": properties, "additionalProperties": false })
+}
+
+fn properties(names: &[(&str, &str)]) -> Map<String, Value> {
+    let properties = names.iter().map(|(name, kind)| ((*name).to_owned(), json!({ "$ref": format!("#/definitions/{kind}") })));
+    properties.collect()
+}
+
+fn group(title: &str) -> Value {
+    let mut group = closed(properties(&[
+        ("enabled", "flag"),
+        ("labels", "labels"),
+        ("runbookUrl", "text"),
+        ("interval", "duration"),
+        ("limit", "count"),
+        ("queryOffset", "duration"),
+    ]));
+    group["description"] = json!(title);
+    group
+}
+
+/// The keys that every rule has.
+const RULE: [(&str, &str); 10] = [
+    ("enabled", "flag"),
+    ("severity", "severity"),
+    ("for", "duration"),
+    ("keepFiringFor", "duration"),
+    ("labels", "labels"),
+    ("annotations", "annotations"),
+    ("expr", "text"),
+    ("pintComments", "texts"),
+    ("additionalExprLabels", "matchers"),
+    ("additionalRuleLabels", "labelsOrMatchers"),
+];
+
+fn rule(alert: &Alert) -> Value {
+    let mut keys = properties(&RULE);
+    let params = alert.rule.params.iter().map(|param| (param.name.to_string(), parameter(param)));
+    keys.insert("params".to_owned(), closed(params.collect()));
+    let mut rule = closed(keys);
+    rule["description"] = json!(&*alert.rule.summary);
+    rule
+}
+
+fn parameter(param: &Param) -> Value {
+    let mut schema = match param.unit {
+        Unit::Duration => json!({ "$ref": "#/definitions/duration" }),
+        // Stands between double quotes in PromQL.
+        Unit::Regex => json!({ "type": "string", "pattern": "^[^\"\\\\\n]*$" }),
+        _ => json!({ "type": ["number", "null"] }),
+    };
+    if let Some(min) = param.min {
+        schema["minimum"] = number(min);
+    }
+    if let Some(max) = param.max {
+        schema["maximum"] = number(max);
+    }
+    // Draft 7 ignores what stands beside a reference.
+    if schema.get("$ref").is_none() {
+        schema["description"] = json!(about(param));
+    }
+    schema
+}
+
+/// Whole numbers without a point.
+fn number(value: f64) -> Value {
+    #[allow(clippy::cast_possible_truncation)]
+    let whole = value as i64;
+    #[allow(clippy::cast_precision_loss)]
+    if (whole as f64).to_bits() == value.to_bits() { json!(whole) } else { json!(value) }
+}
+
+fn definitions() -> Value {
+    let scalar = json!({ "type": ["string", "number", "boolean", "null"] });
+    let text_map = json!({ "type": ["object", "null"], "additionalProperties": scalar });
+    let label_name = "^[a-zA-Z_][a-zA-Z0-9_]*$";
+    let duration = "^$|^0$|^([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
+    let mut own = properties(&RULE);
+    own.insert("record".to_owned(), json!({ "type": "string", "minLength": 1 }));
+    own.insert("expr".to_owned(), json!({ "type": "string", "minLength": 1 }));
+    let mut own_rule = closed(own);
+    own_rule["type"] = json!("object");
+    own_rule["required"] = json!(["expr"]);
+    own_rule["description"] = json!("A rule of your own: it needs expr. Or the name of an alert is misspelt.");
+    json!({
+        "flag": { "type": ["boolean", "null"] },
+        "text": { "type": ["string", "null"] },
+        "texts": { "type": ["array", "null"], "items": { "type": "string" } },
+        "name": { "type": "string", "minLength": 1 },
+        "count": { "type": ["integer", "null"], "minimum": 0 },
+        "severity": { "type": ["string", "null"], "pattern": "^[^{}]*$" },
+        "duration": { "type": ["string", "null"], "pattern": duration },
+        "labelName": { "type": "string", "pattern": label_name },
+        "labelNames": { "type": ["array", "null"], "items": { "type": "string", "pattern": label_name } },
+        "labels": text_map,
+        "annotations": text_map,
+        "matchers": {
+            "type": ["array", "object", "null"],
+            "items": { "type": "string", "minLength": 1 },
+            "additionalProperties": scalar
+        },
+        "labelsOrMatchers": {
+            "type": ["array", "object", "null"],
+            "items": { "type": "string" },
+            "additionalProperties": scalar
+        },
+        "objects": { "type": ["array", "null"], "items": { "type": "object" } },
+        "manifests": { "type": ["array", "null"], "items": { "type": ["object", "string"] } },
+        "ownRule": own_rule
+    })
+}

@@ -1,0 +1,164 @@
+//! values.yaml: every switch with its default and its meaning.
+
+use std::fmt::Write as _;
+
+use catalogue::param::Param;
+use catalogue::{Alert, Catalogue, Component};
+
+use super::{alerts_in_order, scalar};
+
+/// A switch that is not about one alert.
+pub(super) struct Switch {
+    /// Path with dots.
+    pub(super) key: &'static str,
+    /// The default as YAML; `None` is worked out from the component.
+    pub(super) default: Option<&'static str>,
+    /// What it does.
+    pub(super) help: &'static str,
+}
+
+/// The switches of every chart, in the order of values.yaml.
+pub(super) const SWITCHES: &[Switch] = &[
+    Switch { key: "nameOverride", default: Some("\"\""), help: "Name of the chart in labels and object names." },
+    Switch { key: "fullnameOverride", default: Some("\"\""), help: "Full name of the created objects." },
+    Switch { key: "namespaceOverride", default: Some("\"\""), help: "Namespace of the PrometheusRule; that of the release when empty." },
+    Switch { key: "commonLabels", default: Some("{}"), help: "Labels of all created objects." },
+    Switch { key: "commonAnnotations", default: Some("{}"), help: "Annotations of all created objects." },
+    Switch {
+        key: "format",
+        default: Some("PrometheusRuleCRD"),
+        help: "PrometheusRuleCRD for the Prometheus operator, or PrometheusConfigurationFile for a rule file.",
+    },
+    Switch { key: "rulesGroupName", default: None, help: "Name of the rule group in Prometheus." },
+    Switch {
+        key: "defaultRunbookUrl",
+        default: None,
+        help: "Runbook link of each alert. `{{alertName}}`, `{{alertNameLower}}`, `{{chartVersion}}`, `{{group}}` and \
+               `{{severity}}` are replaced; empty means no link.",
+    },
+    Switch {
+        key: "defaultKeepFiringFor",
+        default: Some("\"\""),
+        help: "How long alerts go on firing after their condition ended, such as 5m (Prometheus 2.42 or newer).",
+    },
+    Switch {
+        key: "additionalPrometheusRuleLabels",
+        default: Some("{}"),
+        help: "Labels of the PrometheusRule object: what the operator's rule selector looks at. Not labels of alerts.",
+    },
+    Switch { key: "additionalPrometheusRuleAnnotations", default: Some("{}"), help: "Annotations of the PrometheusRule object." },
+    Switch { key: "severityLabel", default: Some("severity"), help: "Name of the label that carries the severity." },
+    Switch {
+        key: "severityMap",
+        default: Some("{}"),
+        help: "Your words for the severities, such as `{critical: P1, warning: P3}`.",
+    },
+    Switch {
+        key: "global.additionalExprLabels",
+        default: Some("[]"),
+        help: "Matchers added to every selector of every rule, such as `environment=\"production\"`.",
+    },
+    Switch {
+        key: "global.additionalAggregationLabels",
+        default: Some("[]"),
+        help: "Labels that every aggregation and join keeps, such as `cluster`, so that alerts carry them.",
+    },
+    Switch { key: "global.additionalRuleLabels", default: Some("{}"), help: "Labels of every alert." },
+    Switch { key: "global.additionalRuleAnnotations", default: Some("{}"), help: "Annotations of every alert." },
+];
+
+/// Switches behind the alerts.
+pub(super) const EXTRAS: &[Switch] = &[
+    Switch { key: "extraRules", default: Some("[]"), help: "Rules of your own in the notation of Prometheus, added to the rule group." },
+    Switch { key: "extraGroups", default: Some("[]"), help: "Rule groups of your own in the notation of Prometheus." },
+    Switch { key: "extraManifests", default: Some("[]"), help: "Kubernetes objects of your own; templates in them are expanded." },
+];
+
+/// The default of a switch for a component.
+pub(super) fn default(switch: &Switch, catalogue: &Catalogue, component: &Component) -> String {
+    let site = &*catalogue.site.url;
+    switch.default.map_or_else(
+        || match switch.key {
+            "rulesGroupName" => scalar(&component.about.rule_group),
+            _ => scalar(&format!("{site}/{{{{chartVersion}}}}/runbooks/{}/{{{{alertName}}}}", component.name)),
+        },
+        str::to_owned,
+    )
+}
+
+/// Renders values.yaml.
+pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
+    let mut text = format!(
+        "# Values of {}.\n# Everything about one alert stands under `rules.<alert>`; all its keys are in README.md.\n\n",
+        &*component.about.chart
+    );
+    let mut section = "";
+    for switch in SWITCHES {
+        let (parent, key) = switch.key.split_once('.').unwrap_or(("", switch.key));
+        if parent != section {
+            let _ = writeln!(text, "{parent}:");
+            section = parent;
+        }
+        let indent = if parent.is_empty() { "" } else { "  " };
+        let default = default(switch, catalogue, component);
+        let _ = write!(text, "{indent}# -- {}\n{indent}{key}: {default}\n{}", switch.help, if parent.is_empty() { "\n" } else { "" });
+    }
+    text += "\n# Groups of alerts. Further keys: labels, runbookUrl, interval, limit, queryOffset (the last three make it a\n\
+             # rule group of its own in Prometheus).\ngroups:\n";
+    for (group, title) in &component.about.groups {
+        let _ = write!(text, "  # -- {}\n  {group}:\n    enabled: true\n", &**title);
+    }
+    text += "\n# The alerts. Further keys: keepFiringFor, labels, annotations, expr, pintComments, additionalExprLabels. A name\n\
+             # that is not listed here is a rule of your own and needs `expr`.\nrules:\n";
+    for alert in alerts_in_order(component) {
+        text += &rule(alert);
+    }
+    for switch in EXTRAS {
+        let _ = write!(text, "\n# -- {}\n{}: {}\n", switch.help, switch.key, default(switch, catalogue, component));
+    }
+    text
+}
+
+fn rule(alert: &Alert) -> String {
+    let rule = &alert.rule;
+    let mut text = format!(
+        "  # -- {}\n  {}:\n    enabled: true\n    severity: {}\n    for: {}\n",
+        &*rule.summary,
+        alert.name,
+        rule.severity,
+        hold(alert),
+    );
+    if !rule.params.is_empty() {
+        text += "    params:\n";
+    }
+    for param in rule.params.iter() {
+        let _ = write!(text, "      # -- {}\n      {}: {}\n", about(param), param.name, value(param));
+    }
+    text
+}
+
+/// The default of `for`; empty where it comes from a parameter, so that the parameter counts.
+fn hold(alert: &Alert) -> String {
+    let is_param = alert.rule.hold.contains("${");
+    scalar(if is_param { "" } else { &alert.rule.hold })
+}
+
+/// The default of a parameter as YAML.
+pub(super) fn value(param: &Param) -> String {
+    if param.unit.is_number() { param.value.to_string() } else { scalar(&param.value) }
+}
+
+/// What a parameter means, with its unit and range.
+pub(super) fn about(param: &Param) -> String {
+    let bounds = match (param.min, param.max) {
+        (Some(min), Some(max)) => format!(", {min} to {max}"),
+        (Some(min), None) => format!(", at least {min}"),
+        (None, Some(max)) => format!(", at most {max}"),
+        (None, None) => String::new(),
+    };
+    let mut help = param.help.to_string();
+    if let Some(first) = help.get_mut(0..1) {
+        first.make_ascii_uppercase();
+    }
+    format!("{} ({}{bounds})", help.trim_end_matches('.'), param.unit.name())
+}
