@@ -73,14 +73,14 @@ enum New {
     Alert {
         /// The component's folder, such as postgresql.
         component: String,
-        /// The alert's name, such as PostgreSQLMaxConnections.
+        /// The alert's name, such as `PostgreSQLMaxConnections`.
         name: String,
     },
     /// A new metrics file.
     Metric {
         /// The component's folder, such as postgresql.
         component: String,
-        /// The file's stem: what series names start with, such as pg_locks.
+        /// The file's stem: what series names start with, such as `pg_locks`.
         name: String,
     },
 }
@@ -115,8 +115,12 @@ impl Cli {
             }
             Command::Check { format } => run_checks(&self.content, format),
             Command::Explain { check } => explain(check.as_deref()),
-            Command::New(New::Alert { component, name }) => created(new::alert(&self.content, &component, &name)),
-            Command::New(New::Metric { component, name }) => created(new::metric(&self.content, &component, &name)),
+            Command::New(New::Alert { component, name }) => {
+                created(new::alert(&self.content, &component, &name))
+            }
+            Command::New(New::Metric { component, name }) => {
+                created(new::metric(&self.content, &component, &name))
+            }
             Command::Test { alerts, verbose, keep } => test(&self.content, &alerts, verbose, keep.as_deref()),
         };
         match end {
@@ -151,7 +155,7 @@ fn clean(content: &Path) -> Result<Catalogue, End> {
     match catalogue {
         Some(catalogue) if problems.is_empty() => Ok(catalogue),
         _ => {
-            eprint!("{}{}\n", report::problems(&problems, Format::Text), report::summary(&problems));
+            eprintln!("{}{}", report::problems(&problems, Format::Text), report::summary(&problems));
             Err(End::Problems)
         }
     }
@@ -204,7 +208,8 @@ fn compare(tree: &Tree, folder: &Path) -> End {
         say(&format!("{}: up to date\n", folder.display()));
         return End::Fine;
     }
-    let kinds = [("stale", &difference.stale), ("missing", &difference.missing), ("extra", &difference.extra)];
+    let kinds =
+        [("stale", &difference.stale), ("missing", &difference.missing), ("extra", &difference.extra)];
     for (kind, paths) in kinds {
         for path in paths {
             say(&format!("{kind}: {}\n", folder.join(path).display()));

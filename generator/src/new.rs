@@ -28,7 +28,8 @@ pub fn alert(content: &Path, component: &str, name: &str) -> Result<Vec<PathBuf>
     let group = about.groups.keys().next().map_or("FIXME", String::as_str);
     let label = about.labels.first().map_or("instance", |(label, _)| &**label);
     let fill = |text: &str| text.replace("NAME", &name).replace("GROUP", group).replace("LABEL", label);
-    let files = [("alert.yaml", ALERT), ("tests.yaml", TESTS), ("runbook.md", RUNBOOK), ("diagnosis.sql", SQL)];
+    let files =
+        [("alert.yaml", ALERT), ("tests.yaml", TESTS), ("runbook.md", RUNBOOK), ("diagnosis.sql", SQL)];
     write(&folder, files.map(|(file, text)| (file.to_owned(), fill(text))))
 }
 
@@ -41,22 +42,28 @@ pub fn metric(content: &Path, component: &str, name: &str) -> Result<Vec<PathBuf
     if path.exists() {
         return Err(format!("`{}` exists already", path.display()));
     }
-    let from_sql = fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok).any(|entry| {
-        fs::read_to_string(entry.path()).is_ok_and(|text| text.contains("\nqueries:"))
-    });
+    let from_sql = fs::read_dir(&folder)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok)
+        .any(|entry| fs::read_to_string(entry.path()).is_ok_and(|text| text.contains("\nqueries:")));
     let text = if from_sql { SQL_METRIC } else { API_METRIC };
     write(&folder, [(format!("{name}.yaml"), text.to_owned())])
 }
 
-fn component_folder(content: &Path, component: &str) -> Result<(PathBuf, catalogue::component::About), String> {
+fn component_folder(
+    content: &Path,
+    component: &str,
+) -> Result<(PathBuf, catalogue::component::About), String> {
     let loaded = catalogue::load(content).catalogue;
     let mut components = loaded.map_or(Vec::new(), |catalogue| catalogue.components);
     let index = components.iter().position(|known| *known.name == *component);
     let Some(index) = index else {
         let names: Vec<_> = components.iter().map(|known| &*known.name).collect();
-        let help = match names.is_empty() {
-            true => format!("`{}` holds no components", content.display()),
-            false => did_you_mean(component, names.iter().copied()),
+        let help = if names.is_empty() {
+            format!("`{}` holds no components", content.display())
+        } else {
+            did_you_mean(component, names.iter().copied())
         };
         return Err(format!("there is no component `{component}`, {help}"));
     };

@@ -93,7 +93,8 @@ mod tests {
     #[test]
     fn a_problem_shows_its_line() {
         let source = Source::new("a.yaml", "x: 1\nexpr: up >\n");
-        let problem = Problem::error("promql/syntax", Place::new(&source, 11..15), "it ends too early").help("go on");
+        let problem =
+            Problem::error("promql/syntax", Place::new(&source, 11..15), "it ends too early").help("go on");
         assert_eq!(
             problems(std::slice::from_ref(&problem), Format::Text),
             "error: it ends too early (promql/syntax)\n  --> a.yaml:2:7\n2 | expr: up >\n  |       ^^^^\n  help: go on\n\n"

@@ -149,10 +149,9 @@ fn end_of_action(text: &str, start: usize) -> Option<usize> {
             Some(_) if escaped => escaped = false,
             Some('"') if c == '\\' => escaped = true,
             Some(open) if c == open => quote = None,
-            Some(_) => {}
             None if c == '"' || c == '`' => quote = Some(c),
             None if text[start + at..].starts_with("}}") => return Some(start + at),
-            None => {}
+            _ => {}
         }
     }
     None
@@ -176,9 +175,8 @@ fn words(text: &str, start: usize, end: usize) -> Result<Vec<Word<'_>>, Template
                 continue;
             }
             '"' | '`' => string_length(rest, c).ok_or_else(|| error("a string is never closed", at..end))?,
-            '|' | '(' | ')' | ',' => 1,
+            '|' | '(' | ')' | ',' | '=' => 1,
             ':' if rest.starts_with(":=") => 2,
-            '=' => 1,
             '/' if rest.starts_with("/*") => rest.find("*/").map_or(rest.len(), |close| close + 2),
             _ => rest.find(|c: char| c.is_whitespace() || "|(),\"`".contains(c)).unwrap_or(rest.len()).max(1),
         };

@@ -17,17 +17,15 @@ pub struct Tools {
 impl Tools {
     /// Finds the programs, or says how to get what is missing.
     pub fn find() -> Result<Self, String> {
-        Ok(Self { helm: one("HELM", "helm")?, promtools: many("PROMTOOL", "promtool")? })
+        let folder = Path::new(FOLDER);
+        let helm = many_in(folder, "HELM", "helm")?.remove(0);
+        Ok(Self { helm, promtools: many_in(folder, "PROMTOOL", "promtool")? })
     }
 }
 
-/// A program: named by a variable, or in the tools folder, or on the PATH.
-pub fn one(variable: &str, name: &str) -> Result<PathBuf, String> {
-    many(variable, name).map(|mut found| found.remove(0))
-}
-
-/// All versions of a program: `promtool` and `promtool-3` in the tools folder, for example.
-fn many(variable: &str, name: &str) -> Result<Vec<PathBuf>, String> {
+/// All versions of a program, at least one: named by a variable, or `promtool-2` and `promtool-3` in a folder of
+/// tools, or the one on the PATH.
+pub fn many_in(folder: &Path, variable: &str, name: &str) -> Result<Vec<PathBuf>, String> {
     if let Some(value) = std::env::var_os(variable).filter(|value| !value.is_empty()) {
         let paths: Vec<_> = std::env::split_paths(&value).collect();
         return match paths.iter().find(|path| !path.is_file()) {
@@ -35,7 +33,7 @@ fn many(variable: &str, name: &str) -> Result<Vec<PathBuf>, String> {
             None => Ok(paths),
         };
     }
-    let installed = in_folder(Path::new(FOLDER), name);
+    let installed = in_folder(folder, name);
     if !installed.is_empty() {
         return Ok(installed);
     }

@@ -75,7 +75,9 @@ impl Tree {
             match fs::read(folder.join(path)) {
                 Ok(found) if found == *bytes => {}
                 Ok(_) => difference.stale.push(path.clone()),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => difference.missing.push(path.clone()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    difference.missing.push(path.clone())
+                }
                 Err(error) => return Err(at(&folder.join(path))(error)),
             }
         }
@@ -178,7 +180,10 @@ mod tests {
         assert!(tree(&[("a/b", "1"), ("c", "2")]).write(&out).unwrap());
         let new = tree(&[("a/b", "9"), ("d", "3")]);
         let difference = new.compare(&out).unwrap();
-        assert_eq!((difference.stale, difference.missing, difference.extra), (vec!["a/b".into()], vec!["d".into()], vec!["c".into()]));
+        assert_eq!(
+            (difference.stale, difference.missing, difference.extra),
+            (vec!["a/b".into()], vec!["d".into()], vec!["c".into()])
+        );
         assert!(new.write(&out).unwrap());
         assert!(!new.write(&out).unwrap());
         assert!(new.compare(&out).unwrap().is_empty());

@@ -33,7 +33,8 @@ fn charts() {
         seen += 1;
         let golden = fixture().join("charts-out").join(path);
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            fs::create_dir_all(golden.parent().expect("a file has a folder")).expect("the folder can be made");
+            fs::create_dir_all(golden.parent().expect("a file has a folder"))
+                .expect("the folder can be made");
             fs::write(&golden, bytes).expect("the golden file can be written");
         }
         let expected = fs::read_to_string(&golden).unwrap_or_default();

@@ -10,7 +10,9 @@ use walkdir::WalkDir;
 fn copy(to: &Path) -> Vec<std::path::PathBuf> {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture/content");
     let mut files = Vec::new();
-    for entry in WalkDir::new(&from).into_iter().filter_map(Result::ok).filter(|entry| entry.file_type().is_file()) {
+    for entry in
+        WalkDir::new(&from).into_iter().filter_map(Result::ok).filter(|entry| entry.file_type().is_file())
+    {
         let path = to.join(entry.path().strip_prefix(&from).expect("below the root"));
         fs::create_dir_all(path.parent().expect("a file has a folder")).expect("a folder can be made");
         fs::copy(entry.path(), &path).expect("a file can be copied");

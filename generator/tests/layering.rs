@@ -38,7 +38,8 @@ const HOMES: &[(&str, &str)] = &[
 fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = ["src", "catalogue/src"].into_iter().flat_map(|folder| WalkDir::new(root.join(folder)));
-    let files = files.filter_map(Result::ok).filter(|entry| entry.path().extension().is_some_and(|ext| ext == "rs"));
+    let files =
+        files.filter_map(Result::ok).filter(|entry| entry.path().extension().is_some_and(|ext| ext == "rs"));
     let sources = files.map(|entry| {
         let path = entry.path().strip_prefix(root).expect("below the root").to_string_lossy().into_owned();
         (path, fs::read_to_string(entry.path()).expect("a source can be read"))
@@ -77,7 +78,9 @@ fn no_check_and_no_renderer_knows_another() {
     for (path, text) in sources() {
         if path.starts_with("src/check/") && !path.ends_with("mod.rs") {
             let foreign = text.lines().find(|line| {
-                line.trim_start().starts_with("use super::") && line.contains("::CHECK") && !line.contains("testing")
+                line.trim_start().starts_with("use super::")
+                    && line.contains("::CHECK")
+                    && !line.contains("testing")
             });
             assert_eq!(foreign, None, "{path}");
         }

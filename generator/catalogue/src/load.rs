@@ -192,7 +192,7 @@ impl Folder {
                         .help("put the file itself here, or into content/shared"),
                 ),
                 Ok(entry) if entry.file_name().to_str().is_none() => {
-                    problems.push(Problem::file("content/file", entry.path(), "the name is not valid UTF-8"))
+                    problems.push(Problem::file("content/file", entry.path(), "the name is not valid UTF-8"));
                 }
                 Ok(entry) if entry.file_type().is_dir() => folder.folders.push(entry.into_path()),
                 Ok(entry) => folder.files.push(entry.into_path()),

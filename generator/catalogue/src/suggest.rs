@@ -12,12 +12,11 @@ pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 
 /// A help text that names the closest known name, or else lists them all.
 pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
-    match closest(word, known.clone()) {
-        Some(name) => format!("did you mean `{name}`?"),
-        None => {
-            let names: Vec<_> = known.into_iter().map(|name| format!("`{name}`")).collect();
-            format!("known here: {}", names.join(", "))
-        }
+    if let Some(name) = closest(word, known.clone()) {
+        format!("did you mean `{name}`?")
+    } else {
+        let names: Vec<_> = known.into_iter().map(|name| format!("`{name}`")).collect();
+        format!("known here: {}", names.join(", "))
     }
 }
 

@@ -88,7 +88,7 @@ pub fn parse(source: &Arc<Source>, problems: &mut Problems) -> Option<Node> {
             }
         };
         if let Err(problem) = step {
-            builder.problems.push(*problem);
+            builder.problems.push(problem);
             return None;
         }
     }
@@ -98,8 +98,8 @@ pub fn parse(source: &Arc<Source>, problems: &mut Problems) -> Option<Node> {
     builder.root
 }
 
-fn syntax(source: &Arc<Source>, range: Range<usize>, message: impl Into<String>) -> Box<Problem> {
-    Box::new(Problem::error("yaml/syntax", Place::new(source, range), message))
+fn syntax(source: &Arc<Source>, range: Range<usize>, message: impl Into<String>) -> Problem {
+    Problem::error("yaml/syntax", Place::new(source, range), message)
 }
 
 /// A tab before the first character of a line; YAML forbids it, and its own message is hard to read.
@@ -134,7 +134,7 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    fn accept(&mut self, event: Event<'_>, span: Span) -> Result<(), Box<Problem>> {
+    fn accept(&mut self, event: Event<'_>, span: Span) -> Result<(), Problem> {
         let range = span.byte_range().unwrap_or(0..0);
         let refuse = |what: &str, help: &str| {
             let mut problem = syntax(self.source, range.clone(), format!("{what} not used in content"));
@@ -183,7 +183,7 @@ impl Builder<'_> {
                 match self.open.pop() {
                     Some(Open::List(items, start)) => self.close(Value::List(items), start..range.end),
                     Some(Open::Map { entries, start, .. }) => {
-                        self.close(Value::Map(entries), start..range.end)
+                        self.close(Value::Map(entries), start..range.end);
                     }
                     None => {}
                 }
@@ -193,7 +193,7 @@ impl Builder<'_> {
         }
     }
 
-    fn push(&mut self, open: Open, range: Range<usize>) -> Result<(), Box<Problem>> {
+    fn push(&mut self, open: Open, range: Range<usize>) -> Result<(), Problem> {
         if self.open.len() >= MAX_DEPTH {
             return Err(syntax(self.source, range, format!("values are nested more than {MAX_DEPTH} deep")));
         }

@@ -41,9 +41,10 @@ fn check(text: &Text, labels: Option<&Labels>, own: &[&str], problems: &mut Prob
         let Some(labels) = labels.filter(|labels| !labels.open) else { continue };
         if !labels.names.contains(word.text) && !own.contains(&word.text) {
             let message = format!("the result of the expression has no label `{}`", word.text);
-            let help = match labels.names.is_empty() {
-                true => "it has no labels at all: keep one in the aggregation with `by (…)`".to_owned(),
-                false => did_you_mean(word.text, labels.names.iter().map(String::as_str)),
+            let help = if labels.names.is_empty() {
+                "it has no labels at all: keep one in the aggregation with `by (…)`".to_owned()
+            } else {
+                did_you_mean(word.text, labels.names.iter().map(String::as_str))
             };
             problems.push(Problem::error(CHECK.name, text.place_of(word.range), message).help(help));
         }

@@ -41,7 +41,6 @@ fn run(context: &Context, problems: &mut Problems) {
             );
         }
         match metric.unit.as_deref() {
-            None => {}
             Some(unit) if NO_UNITS.contains(&unit) => {}
             Some(unit) if !BASE_UNITS.contains(&unit) => {
                 find(format!("unit `{unit}` of `{name}` is not a base unit"), "use seconds, bytes or ratio");
@@ -52,7 +51,7 @@ fn run(context: &Context, problems: &mut Problems) {
                     "put the unit into the name",
                 );
             }
-            Some(_) => {}
+            _ => {}
         }
     }
 }

@@ -18,7 +18,7 @@ fn run(context: &Context, problems: &mut Problems) {
     for (_, promql, _) in context.parsed() {
         read.extend(promql.selectors().iter().filter_map(|selector| selector.name.as_deref()));
     }
-    let pages = context.catalogue.pages.iter().map(|page| page.markdown());
+    let pages = context.catalogue.pages.iter().map(catalogue::page::Page::markdown);
     let runbooks = context
         .rules
         .iter()

@@ -27,9 +27,10 @@ fn run(context: &Context, problems: &mut Problems) {
                 if alert.rule.params.get(found.name).is_none() && !shell {
                     let message = format!("there is no parameter `{}`", found.name);
                     let names: Vec<_> = alert.rule.params.iter().map(|param| &*param.name).collect();
-                    let help = match names.is_empty() {
-                        true => "the alert has no `params`".to_owned(),
-                        false => did_you_mean(found.name, names.iter().copied()),
+                    let help = if names.is_empty() {
+                        "the alert has no `params`".to_owned()
+                    } else {
+                        did_you_mean(found.name, names.iter().copied())
                     };
                     problems.push(Problem::error(CHECK.name, text.place_of(found.range), message).help(help));
                 }

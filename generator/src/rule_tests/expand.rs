@@ -100,7 +100,11 @@ fn derive(case: &Case, given: &Expanded, knows_absence: bool, cases: &mut Vec<Ex
     let skips = |key: &str| case.skip.contains_key(key);
     let step = evaluation_ms(&given.interval);
     if !skips("onset") && given.at_ms >= step {
-        cases.push(Expanded { at_ms: given.at_ms - step, fires: Vec::new(), ..derived("onset: not one step before") });
+        cases.push(Expanded {
+            at_ms: given.at_ms - step,
+            fires: Vec::new(),
+            ..derived("onset: not one step before")
+        });
     }
     for miss in &case.near_misses {
         let how = format!("near miss: {}", miss.name);
@@ -122,7 +126,12 @@ fn derive(case: &Case, given: &Expanded, knows_absence: bool, cases: &mut Vec<Ex
             labels.insert(EXTRA_LABEL.to_owned(), "x".to_owned());
         }
         let series = with_extra(&case.series, "x");
-        cases.push(Expanded { variant: Variant::Injected, series, fires, ..derived("label: an additional label survives") });
+        cases.push(Expanded {
+            variant: Variant::Injected,
+            series,
+            fires,
+            ..derived("label: an additional label survives")
+        });
     }
     if !skips("selector") && !knows_absence && !case.series.is_empty() {
         let series = with_extra(&case.series, "y");
@@ -152,7 +161,8 @@ fn neighbours(series: &IndexMap<String, String>, case: &Case, label: &str) -> In
     for value in case.fires.iter().filter_map(|labels| labels.get(label)) {
         let bad = format!("{label}=\"{value}\"");
         for (selector, values) in series.iter().filter(|(selector, _)| has_label(selector, &bad)) {
-            neighbours.insert(selector.replace(&bad, &format!("{label}=\"{value}-neighbour\"")), values.clone());
+            neighbours
+                .insert(selector.replace(&bad, &format!("{label}=\"{value}-neighbour\"")), values.clone());
         }
     }
     neighbours
@@ -183,15 +193,21 @@ mod tests {
 
     #[test]
     fn a_label_is_added_to_any_selector() {
-        let series = ["up", "up{}", "up{a=\"b\"}", "up{a=\"b\", }"].map(|text| (text.to_owned(), "1x2".to_owned()));
+        let series =
+            ["up", "up{}", "up{a=\"b\"}", "up{a=\"b\", }"].map(|text| (text.to_owned(), "1x2".to_owned()));
         let with: Vec<_> = with_extra(&series.into_iter().collect(), "x").into_keys().collect();
         assert_eq!(
             with,
-            ["up{dmf_extra=\"x\"}", "up{dmf_extra=\"x\"}", "up{a=\"b\",dmf_extra=\"x\"}", "up{a=\"b\",dmf_extra=\"x\"}"]
-                .into_iter()
-                .collect::<indexmap::IndexSet<_>>()
-                .into_iter()
-                .collect::<Vec<_>>()
+            [
+                "up{dmf_extra=\"x\"}",
+                "up{dmf_extra=\"x\"}",
+                "up{a=\"b\",dmf_extra=\"x\"}",
+                "up{a=\"b\",dmf_extra=\"x\"}"
+            ]
+            .into_iter()
+            .collect::<indexmap::IndexSet<_>>()
+            .into_iter()
+            .collect::<Vec<_>>()
         );
     }
 

@@ -27,7 +27,9 @@ pub(super) fn render(catalogue: &Catalogue, tools: &Tools, scratch: &Path) -> Re
         .collect();
     let rendered: Result<Vec<_>, String> = jobs
         .par_iter()
-        .map(|(component, variant)| template(component, *variant, tools, &charts).map(|rules| (rules, *variant)))
+        .map(|(component, variant)| {
+            template(component, *variant, tools, &charts).map(|rules| (rules, *variant))
+        })
         .collect();
     let mut rules = Rules::new();
     for (found, variant) in rendered? {
@@ -39,21 +41,33 @@ pub(super) fn render(catalogue: &Catalogue, tools: &Tools, scratch: &Path) -> Re
     Ok(rules)
 }
 
-fn template(component: &Component, variant: Variant, tools: &Tools, charts: &Path) -> Result<Vec<Value>, String> {
+fn template(
+    component: &Component,
+    variant: Variant,
+    tools: &Tools,
+    charts: &Path,
+) -> Result<Vec<Value>, String> {
     let chart = &*component.about.chart;
     let mut command = Command::new(&tools.helm);
-    command.args(["template", "test"]).arg(charts.join(chart)).args(["--set", "format=PrometheusConfigurationFile"]);
+    command
+        .args(["template", "test"])
+        .arg(charts.join(chart))
+        .args(["--set", "format=PrometheusConfigurationFile"]);
     if variant == Variant::Injected {
         command.args(["--set", &format!("global.additionalExprLabels={{{EXTRA_LABEL}=x}}")]);
         command.args(["--set", &format!("global.additionalAggregationLabels={{{EXTRA_LABEL}}}")]);
     }
-    let output = command.output().map_err(|error| format!("cannot run `{}`: {error}", tools.helm.display()))?;
+    let output =
+        command.output().map_err(|error| format!("cannot run `{}`: {error}", tools.helm.display()))?;
     if !output.status.success() {
-        return Err(format!("helm refuses chart `{chart}`:\n{}", String::from_utf8_lossy(&output.stderr).trim_end()));
+        return Err(format!(
+            "helm refuses chart `{chart}`:\n{}",
+            String::from_utf8_lossy(&output.stderr).trim_end()
+        ));
     }
     let text = String::from_utf8_lossy(&output.stdout);
-    let file: Value =
-        serde_yaml::from_str(&text).map_err(|error| format!("helm rendered no YAML from `{chart}`: {error}"))?;
+    let file: Value = serde_yaml::from_str(&text)
+        .map_err(|error| format!("helm rendered no YAML from `{chart}`: {error}"))?;
     let groups = file["groups"].as_sequence().cloned().unwrap_or_default();
     Ok(groups.iter().flat_map(|group| group["rules"].as_sequence().cloned().unwrap_or_default()).collect())
 }

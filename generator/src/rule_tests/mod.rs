@@ -27,7 +27,10 @@ impl<'a> Selection<'a> {
         for name in names {
             if !known.iter().any(|(_, alert)| *alert.name == **name) {
                 let known = known.iter().map(|(_, alert)| &*alert.name);
-                return Err(format!("there is no alert `{name}`, {}", catalogue::suggest::did_you_mean(name, known)));
+                return Err(format!(
+                    "there is no alert `{name}`, {}",
+                    catalogue::suggest::did_you_mean(name, known)
+                ));
             }
         }
         let wanted = |alert: &Alert| names.is_empty() || names.iter().any(|name| **name == *alert.name);
@@ -42,9 +45,11 @@ pub fn run(
     tools: &Tools,
     keep: Option<&Path>,
 ) -> Result<Outcome, String> {
-    let scratch = tempfile::tempdir().map_err(|error| format!("cannot make a folder for the tests: {error}"))?;
+    let scratch =
+        tempfile::tempdir().map_err(|error| format!("cannot make a folder for the tests: {error}"))?;
     let folder = keep.unwrap_or(scratch.path());
-    std::fs::create_dir_all(folder).map_err(|error| format!("cannot make `{}`: {error}", folder.display()))?;
+    std::fs::create_dir_all(folder)
+        .map_err(|error| format!("cannot make `{}`: {error}", folder.display()))?;
     let rules = helm::render(catalogue, tools, scratch.path())?;
     let mut cases = Vec::new();
     for (_, alert) in &selection.0 {

@@ -48,8 +48,14 @@ impl Outcome {
                     }
                     None => {}
                     Some(failures) => {
-                        let versions: Vec<_> = failures.iter().map(|failure| failure.version.as_str()).collect();
-                        let _ = writeln!(report, "  FAIL {} (Prometheus {})", case.name, unique(versions).join(", "));
+                        let versions: Vec<_> =
+                            failures.iter().map(|failure| failure.version.as_str()).collect();
+                        let _ = writeln!(
+                            report,
+                            "  FAIL {} (Prometheus {})",
+                            case.name,
+                            unique(versions).join(", ")
+                        );
                         report += &failures[0].text;
                     }
                 }

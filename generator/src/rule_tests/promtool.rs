@@ -27,9 +27,9 @@ pub(super) struct Failure {
 pub(super) fn write(folder: &Path, rules: &Rules, cases: &[Expanded]) -> Result<Vec<PathBuf>, String> {
     let mut files: BTreeMap<String, (Value, Vec<Value>)> = BTreeMap::new();
     for (index, case) in cases.iter().enumerate() {
-        let rule = rules.get(&(case.alert.clone(), case.variant)).ok_or_else(|| {
-            format!("the chart does not render alert `{}`", case.alert)
-        })?;
+        let rule = rules
+            .get(&(case.alert.clone(), case.variant))
+            .ok_or_else(|| format!("the chart does not render alert `{}`", case.alert))?;
         let rule = serde_json::to_value(rule).map_err(|error| error.to_string())?;
         let step = evaluation_ms(&case.interval);
         let name = format!("{}-{:?}-{step}", case.alert, case.variant).to_lowercase();
@@ -64,10 +64,12 @@ fn test(index: usize, case: &Expanded, rule: &Value) -> Value {
     let series: Vec<_> =
         case.series.iter().map(|(series, values)| json!({ "series": series, "values": values })).collect();
     let samples = case.fires.iter().map(|labels| {
-        let mut all: BTreeMap<&str, &str> = BTreeMap::from([("alertname", case.alert.as_str()), ("alertstate", "firing")]);
+        let mut all: BTreeMap<&str, &str> =
+            BTreeMap::from([("alertname", case.alert.as_str()), ("alertstate", "firing")]);
         all.extend(added.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default())));
         all.extend(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        let labels: Vec<_> = all.iter().map(|(name, value)| format!("{name}={}", Value::from(*value))).collect();
+        let labels: Vec<_> =
+            all.iter().map(|(name, value)| format!("{name}={}", Value::from(*value))).collect();
         json!({ "labels": format!("ALERTS{{{}}}", labels.join(",")), "value": 1 })
     });
     let samples: Vec<_> = samples.collect();
@@ -82,31 +84,41 @@ fn test(index: usize, case: &Expanded, rule: &Value) -> Value {
         let mut all = added;
         all.extend(labels.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))));
         let mut annotations = rule["annotations"].as_object().cloned().unwrap_or_default();
-        annotations.extend(case.texts.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))));
+        annotations
+            .extend(case.texts.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))));
         let alert = json!({ "exp_labels": all, "exp_annotations": annotations });
-        test["alert_rule_test"] = json!([{ "alertname": case.alert, "eval_time": at, "exp_alerts": [alert] }]);
+        test["alert_rule_test"] =
+            json!([{ "alertname": case.alert, "eval_time": at, "exp_alerts": [alert] }]);
     }
     test
 }
 
 /// Runs all files with each promtool, one process each.
 pub(super) fn run(tools: &Tools, folder: &Path, files: &[PathBuf]) -> Result<Vec<Failure>, String> {
-    let runs: Result<Vec<_>, String> = tools.promtools.par_iter().map(|program| run_one(program, folder, files)).collect();
+    let runs: Result<Vec<_>, String> =
+        tools.promtools.par_iter().map(|program| run_one(program, folder, files)).collect();
     Ok(runs?.into_iter().flatten().collect())
 }
 
 fn run_one(program: &Path, folder: &Path, files: &[PathBuf]) -> Result<Vec<Failure>, String> {
-    let program = program.canonicalize().map_err(|error| format!("cannot run `{}`: {error}", program.display()))?;
+    let program =
+        program.canonicalize().map_err(|error| format!("cannot run `{}`: {error}", program.display()))?;
     let cannot = |error: std::io::Error| format!("cannot run `{}`: {error}", program.display());
     let version = Command::new(&program).arg("--version").output().map_err(cannot)?;
     let version = String::from_utf8_lossy(&version.stdout).into_owned();
     let version = version.split([' ', ',', '+']).find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
     let version = version.unwrap_or("unknown").to_owned();
-    let output = Command::new(&program).current_dir(folder).args(["test", "rules"]).args(files).output().map_err(cannot)?;
+    let output = Command::new(&program)
+        .current_dir(folder)
+        .args(["test", "rules"])
+        .args(files)
+        .output()
+        .map_err(cannot)?;
     if output.status.success() {
         return Ok(Vec::new());
     }
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let failures = parse(&said, &version);
     if failures.is_empty() {
         return Err(format!("promtool {version} cannot run the tests:\n{}", said.trim()));
@@ -120,7 +132,8 @@ fn parse(said: &str, version: &str) -> Vec<Failure> {
     let mut open = false;
     for line in said.lines() {
         let number = line.split_once("case ").and_then(|(before, rest)| {
-            let starts = before.trim_start().starts_with("name: ") || before.trim_start().starts_with("expr: ");
+            let starts =
+                before.trim_start().starts_with("name: ") || before.trim_start().starts_with("expr: ");
             let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
             starts.then(|| digits.parse().ok()).flatten()
         });
@@ -148,7 +161,8 @@ mod tests {
     fn failures_are_told_apart() {
         let said = "Unit Testing:  a\n  FAILED:\n    expr: \"ALERTS{} # case 3\", time: 2m,\n        exp: {a=\"c\"} 1E+00\n        \
                     got: nil\n    name: case 12,\n    alertname: A, time: 3m, \n        exp:[]\n\nUnit Testing:  b\n  SUCCESS\n";
-        let failures: Vec<_> = parse(said, "3.5.0").into_iter().map(|failure| (failure.case, failure.text)).collect();
+        let failures: Vec<_> =
+            parse(said, "3.5.0").into_iter().map(|failure| (failure.case, failure.text)).collect();
         assert_eq!(failures[0], (3, "        exp: {a=\"c\"} 1E+00\n        got: nil\n".to_owned()));
         assert_eq!(failures[1].0, 12);
         assert_eq!(failures.len(), 2);

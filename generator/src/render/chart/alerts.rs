@@ -17,12 +17,23 @@ pub(super) fn render(component: &Component) -> String {
         "{{{{/* What the chart knows of each alert, in the order of the rules. Made by dmf. */}}}}\n\
          {{{{- define \"{chart}.alerts\" -}}}}\n[\n"
     );
-    let facts: Vec<_> = alerts.iter().map(|alert| format!("  {}", escape(&facts(alert).to_string()))).collect();
+    let facts: Vec<_> =
+        alerts.iter().map(|alert| format!("  {}", escape(&facts(alert).to_string()))).collect();
     text += &facts.join(",\n");
     text += "\n]\n{{- end -}}\n";
     for alert in alerts {
-        let _ = write!(text, "\n{{{{- define \"{chart}.expr.{}\" -}}}}\n{}\n{{{{- end -}}}}\n", alert.name, expr(alert));
-        let _ = write!(text, "\n{{{{- define \"{chart}.alert.{}\" -}}}}\n{}\n{{{{- end -}}}}\n", alert.name, texts(alert));
+        let _ = write!(
+            text,
+            "\n{{{{- define \"{chart}.expr.{}\" -}}}}\n{}\n{{{{- end -}}}}\n",
+            alert.name,
+            expr(alert)
+        );
+        let _ = write!(
+            text,
+            "\n{{{{- define \"{chart}.alert.{}\" -}}}}\n{}\n{{{{- end -}}}}\n",
+            alert.name,
+            texts(alert)
+        );
     }
     text
 }

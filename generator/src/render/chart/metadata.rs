@@ -31,7 +31,8 @@ struct Maintainer<'a> {
 /// Renders Chart.yaml.
 pub(super) fn render(catalogue: &Catalogue, component: &Component, version: &str) -> String {
     let site = &catalogue.site;
-    let links = [("documentation", &*site.url), ("source", &*site.repository), ("support", &*site.repository)];
+    let links =
+        [("documentation", &*site.url), ("source", &*site.repository), ("support", &*site.repository)];
     let links: String = links.iter().map(|(name, url)| format!("- name: {name}\n  url: {url}\n")).collect();
     let chart = Chart {
         api_version: "v2",

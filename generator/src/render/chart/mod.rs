@@ -12,6 +12,7 @@ mod values;
 
 use std::path::PathBuf;
 
+use catalogue::duration::PromDuration;
 use catalogue::{Catalogue, Component};
 
 use crate::tree::{MARK, MARK_START, Tree};
@@ -61,7 +62,8 @@ fn scalar(text: &str) -> String {
     let plain = text.chars().next().is_some_and(|c| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c))
         && !["y", "n", "yes", "no", "on", "off", "true", "false", "null"].contains(&&*text.to_lowercase());
-    if plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
+    let duration = text != "0" && PromDuration::new(text).is_ok();
+    if plain || duration { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
 
 /// The alerts in the order in which one triages: by group, then by name.
@@ -78,7 +80,8 @@ mod tests {
 
     #[test]
     fn scalars_mean_the_same_to_every_yaml_reader() {
-        assert_eq!(scalar("10m"), "\"10m\"");
+        assert_eq!(scalar("10m"), "10m");
+        assert_eq!(scalar("10"), "\"10\"");
         assert_eq!(scalar("no"), "\"no\"");
         assert_eq!(scalar("1_000"), "\"1_000\"");
         assert_eq!(scalar("postgresql.rules"), "postgresql.rules");

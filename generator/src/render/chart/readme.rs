@@ -20,23 +20,30 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
          Documentation: <{url}>\n\n",
         &*component.about.description, component.name, component.name
     );
-    text += &format!("## Alerts\n\n| alert | severity | for | what it says |\n| --- | --- | --- | --- |\n");
+    text += "## Alerts\n\n| alert | severity | for | what it says |\n| --- | --- | --- | --- |\n";
     for alert in alerts_in_order(component) {
         let rule = &alert.rule;
         let link = format!("{url}/latest/runbooks/{}/{}", component.name, alert.name);
         let hold = rule.params.fill(&rule.hold);
-        let _ = writeln!(text, "| [{}]({link}) | {} | {hold} | {} |", alert.name, rule.severity, &*rule.summary);
+        let _ =
+            writeln!(text, "| [{}]({link}) | {} | {hold} | {} |", alert.name, rule.severity, &*rule.summary);
     }
     text += "\n## Change an alert\n\nEverything about one alert stands under its name; what you do not name stays as it is.\n\n```yaml\nrules:\n";
-    if let Some(alert) = alerts_in_order(component).into_iter().find(|alert| !alert.rule.params.is_empty()) {
-        let _ = write!(text, "  {}:\n    severity: info\n    for: 30m\n    params:\n", alert.name);
-        for param in alert.rule.params.iter().take(1) {
-            let _ = writeln!(text, "      {}: {}", param.name, value(param));
-        }
-        text += "    labels:\n      team: database\n";
+    let alerts = alerts_in_order(component);
+    let changed = alerts.iter().find(|alert| !alert.rule.params.is_empty());
+    if let Some((alert, param)) = changed.and_then(|alert| Some((alert, alert.rule.params.iter().next()?))) {
+        let _ = writeln!(
+            text,
+            "  {}:\n    severity: info\n    for: 30m\n    params:\n      {}: {}\n    labels:\n      team: database",
+            alert.name,
+            param.name,
+            value(param)
+        );
     }
-    if let Some(alert) = alerts_in_order(component).last() {
-        let _ = write!(text, "  {}:\n    enabled: false\n", alert.name);
+    if let Some(alert) =
+        alerts.iter().rev().find(|alert| changed.is_none_or(|changed| changed.name != alert.name))
+    {
+        let _ = writeln!(text, "  {}:\n    enabled: false", alert.name);
     }
     text += "  MyOwnAlert:\n    expr: my_series{[additionalExprLabels]} > 42\n    for: 10m\n    labels:\n      severity: warning\n```\n\n";
     text += "`[additionalExprLabels]` in an expression of your own is replaced by `global.additionalExprLabels`. A misspelt name or \
@@ -68,7 +75,14 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
     text += "\n### Parameters: `rules.<alert>.params.<param>`\n\n| alert | param | default | what it is |\n| --- | --- | --- | --- |\n";
     for alert in alerts_in_order(component) {
         for param in alert.rule.params.iter() {
-            let _ = writeln!(text, "| {} | `{}` | `{}` | {} |", alert.name, param.name, cell(&value(param)), cell(&about(param)));
+            let _ = writeln!(
+                text,
+                "| {} | `{}` | `{}` | {} |",
+                alert.name,
+                param.name,
+                cell(&value(param)),
+                cell(&about(param))
+            );
         }
     }
     text

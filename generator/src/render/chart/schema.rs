@@ -24,7 +24,8 @@ pub(super) fn render(component: &Component) -> String {
         ("additionalRuleAnnotations", "annotations"),
     ]));
     // Charts around this one may have global values of their own; ours all start with `additional`.
-    let known: Vec<_> = global["properties"].as_object().map(|known| known.keys().cloned().collect()).unwrap_or_default();
+    let known: Vec<_> =
+        global["properties"].as_object().map(|known| known.keys().cloned().collect()).unwrap_or_default();
     global["additionalProperties"] = json!(true);
     global["propertyNames"] = json!({ "anyOf": [{ "enum": known }, { "not": { "pattern": "^[aA]dd" } }] });
     let mut top = properties(&[
@@ -59,11 +60,15 @@ pub(super) fn render(component: &Component) -> String {
 
 /// An object that has these properties and no others.
 fn closed(properties: Map<String, Value>) -> Value {
-    json!({ "type": ["object", "null"], "properties": properties, "additionalProperties": false })
+    let mut object = json!({ "type": ["object", "null"], "additionalProperties": false });
+    object["properties"] = properties.into();
+    object
 }
 
 fn properties(names: &[(&str, &str)]) -> Map<String, Value> {
-    let properties = names.iter().map(|(name, kind)| ((*name).to_owned(), json!({ "$ref": format!("#/definitions/{kind}") })));
+    let properties = names
+        .iter()
+        .map(|(name, kind)| ((*name).to_owned(), json!({ "$ref": format!("#/definitions/{kind}") })));
     properties.collect()
 }
 
@@ -142,7 +147,8 @@ fn definitions() -> Value {
     let mut own_rule = closed(own);
     own_rule["type"] = json!("object");
     own_rule["required"] = json!(["expr"]);
-    own_rule["description"] = json!("A rule of your own: it needs expr. Or the name of an alert is misspelt.");
+    own_rule["description"] =
+        json!("A rule of your own: it needs expr. Or the name of an alert is misspelt.");
     json!({
         "flag": { "type": ["boolean", "null"] },
         "text": { "type": ["string", "null"] },

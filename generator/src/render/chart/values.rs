@@ -19,9 +19,17 @@ pub(super) struct Switch {
 
 /// The switches of every chart, in the order of values.yaml.
 pub(super) const SWITCHES: &[Switch] = &[
-    Switch { key: "nameOverride", default: Some("\"\""), help: "Name of the chart in labels and object names." },
+    Switch {
+        key: "nameOverride",
+        default: Some("\"\""),
+        help: "Name of the chart in labels and object names.",
+    },
     Switch { key: "fullnameOverride", default: Some("\"\""), help: "Full name of the created objects." },
-    Switch { key: "namespaceOverride", default: Some("\"\""), help: "Namespace of the PrometheusRule; that of the release when empty." },
+    Switch {
+        key: "namespaceOverride",
+        default: Some("\"\""),
+        help: "Namespace of the PrometheusRule; that of the release when empty.",
+    },
     Switch { key: "commonLabels", default: Some("{}"), help: "Labels of all created objects." },
     Switch { key: "commonAnnotations", default: Some("{}"), help: "Annotations of all created objects." },
     Switch {
@@ -46,8 +54,16 @@ pub(super) const SWITCHES: &[Switch] = &[
         default: Some("{}"),
         help: "Labels of the PrometheusRule object: what the operator's rule selector looks at. Not labels of alerts.",
     },
-    Switch { key: "additionalPrometheusRuleAnnotations", default: Some("{}"), help: "Annotations of the PrometheusRule object." },
-    Switch { key: "severityLabel", default: Some("severity"), help: "Name of the label that carries the severity." },
+    Switch {
+        key: "additionalPrometheusRuleAnnotations",
+        default: Some("{}"),
+        help: "Annotations of the PrometheusRule object.",
+    },
+    Switch {
+        key: "severityLabel",
+        default: Some("severity"),
+        help: "Name of the label that carries the severity.",
+    },
     Switch {
         key: "severityMap",
         default: Some("{}"),
@@ -64,14 +80,30 @@ pub(super) const SWITCHES: &[Switch] = &[
         help: "Labels that every aggregation and join keeps, such as `cluster`, so that alerts carry them.",
     },
     Switch { key: "global.additionalRuleLabels", default: Some("{}"), help: "Labels of every alert." },
-    Switch { key: "global.additionalRuleAnnotations", default: Some("{}"), help: "Annotations of every alert." },
+    Switch {
+        key: "global.additionalRuleAnnotations",
+        default: Some("{}"),
+        help: "Annotations of every alert.",
+    },
 ];
 
 /// Switches behind the alerts.
 pub(super) const EXTRAS: &[Switch] = &[
-    Switch { key: "extraRules", default: Some("[]"), help: "Rules of your own in the notation of Prometheus, added to the rule group." },
-    Switch { key: "extraGroups", default: Some("[]"), help: "Rule groups of your own in the notation of Prometheus." },
-    Switch { key: "extraManifests", default: Some("[]"), help: "Kubernetes objects of your own; templates in them are expanded." },
+    Switch {
+        key: "extraRules",
+        default: Some("[]"),
+        help: "Rules of your own in the notation of Prometheus, added to the rule group.",
+    },
+    Switch {
+        key: "extraGroups",
+        default: Some("[]"),
+        help: "Rule groups of your own in the notation of Prometheus.",
+    },
+    Switch {
+        key: "extraManifests",
+        default: Some("[]"),
+        help: "Kubernetes objects of your own; templates in them are expanded.",
+    },
 ];
 
 /// The default of a switch for a component.
@@ -80,7 +112,9 @@ pub(super) fn default(switch: &Switch, catalogue: &Catalogue, component: &Compon
     switch.default.map_or_else(
         || match switch.key {
             "rulesGroupName" => scalar(&component.about.rule_group),
-            _ => scalar(&format!("{site}/{{{{chartVersion}}}}/runbooks/{}/{{{{alertName}}}}", component.name)),
+            _ => {
+                scalar(&format!("{site}/{{{{chartVersion}}}}/runbooks/{}/{{{{alertName}}}}", component.name))
+            }
         },
         str::to_owned,
     )
@@ -101,7 +135,12 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
         }
         let indent = if parent.is_empty() { "" } else { "  " };
         let default = default(switch, catalogue, component);
-        let _ = write!(text, "{indent}# -- {}\n{indent}{key}: {default}\n{}", switch.help, if parent.is_empty() { "\n" } else { "" });
+        let _ = write!(
+            text,
+            "{indent}# -- {}\n{indent}{key}: {default}\n{}",
+            switch.help,
+            if parent.is_empty() { "\n" } else { "" }
+        );
     }
     text += "\n# Groups of alerts. Further keys: labels, runbookUrl, interval, limit, queryOffset (the last three make it a\n\
              # rule group of its own in Prometheus).\ngroups:\n";
@@ -114,7 +153,13 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
         text += &rule(alert);
     }
     for switch in EXTRAS {
-        let _ = write!(text, "\n# -- {}\n{}: {}\n", switch.help, switch.key, default(switch, catalogue, component));
+        let _ = write!(
+            text,
+            "\n# -- {}\n{}: {}\n",
+            switch.help,
+            switch.key,
+            default(switch, catalogue, component)
+        );
     }
     text
 }

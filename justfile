@@ -1,0 +1,53 @@
+# Lists the recipes.
+default:
+    @just --list --unsorted
+
+# Writes the charts from content/.
+build:
+    cargo run --quiet --package generator -- build
+
+# Finds everything that is wrong with content/.
+check:
+    cargo run --quiet --package generator -- check
+
+# Installs what the tests need into tools/.
+setup:
+    cargo run --quiet --package integration-tests --bin setup
+
+# Runs every test: formatting, lints, content, rules, charts.
+test: setup
+    cargo fmt --all --check
+    cargo clippy --quiet --workspace --all-targets --locked -- --deny warnings
+    cargo test --quiet --workspace --locked
+    cargo run --quiet --package generator -- build --check
+    cargo run --quiet --package generator -- test
+
+# Runs the rule tests of the named alerts, or of all.
+[group('content')]
+test-rules *ALERTS:
+    cargo run --quiet --package generator -- test {{ ALERTS }}
+
+# Writes the skeleton of an alert: just new-alert postgresql PostgreSQLFoo
+[group('content')]
+new-alert COMPONENT NAME:
+    cargo run --quiet --package generator -- new alert {{ COMPONENT }} {{ NAME }}
+
+# Writes the skeleton of a metrics file: just new-metric postgresql pg_foo
+[group('content')]
+new-metric COMPONENT NAME:
+    cargo run --quiet --package generator -- new metric {{ COMPONENT }} {{ NAME }}
+
+# Accepts changed golden files.
+[group('development')]
+golden:
+    UPDATE_GOLDEN=1 cargo test --quiet --package generator --test golden
+
+# Measures checking and building of 20 to 10,000 alerts.
+[group('development')]
+bench:
+    cargo bench --package generator
+
+# Checks licences and duplicates of the dependencies (cargo install cargo-deny).
+[group('development')]
+deny:
+    cargo deny check bans licenses sources
