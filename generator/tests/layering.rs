@@ -7,12 +7,13 @@ use walkdir::WalkDir;
 
 /// Modules of the generator and the modules that they may use, besides themselves and the catalogue.
 const RULES: &[(&str, &[&str])] = &[
-    ("promql", &[]),
+    ("filled", &[]),
+    ("promql", &["filled"]),
     ("template", &[]),
     ("markdown", &[]),
     ("sql", &[]),
     ("links", &["markdown", "sql"]),
-    ("check", &["promql", "template", "markdown", "sql", "links"]),
+    ("check", &["filled", "promql", "template", "markdown", "sql", "links"]),
     ("tree", &[]),
     ("render", &["promql", "template", "markdown", "sql", "links", "tree"]),
     ("report", &[]),

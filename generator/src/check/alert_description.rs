@@ -21,10 +21,22 @@ fn run(context: &Context, problems: &mut Problems) {
         if !text.contains("{{") {
             find("the description is the same for every alert", "name the object: `{{ $labels.… }}`");
         }
-        if !text.trim_end().ends_with('.') {
+        if !ends_with_stop(text) {
             find("the description does not end with a full stop", "write whole sentences");
         }
     }
+}
+
+/// Whether the last thing that is printed is a full stop; `{{ end }}` prints nothing.
+fn ends_with_stop(text: &str) -> bool {
+    let mut text = text.trim_end();
+    while let Some(start) = text.strip_suffix("}}").and_then(|inside| inside.rfind("{{")) {
+        if !text[start..].contains("end") {
+            break;
+        }
+        text = text[..start].trim_end();
+    }
+    text.ends_with('.')
 }
 
 #[cfg(test)]
@@ -38,5 +50,7 @@ mod tests {
         assert_eq!(replaced(&CHECK, from, "Full.").len(), 1);
         assert_eq!(replaced(&CHECK, from, "Full").len(), 2);
         assert!(replaced(&CHECK, from, "'{{ $value }} is too much.'").is_empty());
+        assert!(replaced(&CHECK, from, "'{{ if $value }}A.{{ else }}B.{{ end }}'").is_empty());
+        assert_eq!(replaced(&CHECK, from, "'It is {{ $value }}'").len(), 1);
     }
 }

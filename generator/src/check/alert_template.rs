@@ -5,6 +5,7 @@ use catalogue::text::Text;
 use catalogue::{Problem, Problems};
 
 use super::{Check, Context};
+use crate::filled::Filled;
 use crate::promql::flow::Labels;
 use crate::template::Template;
 
@@ -24,16 +25,18 @@ fn run(context: &Context, problems: &mut Problems) {
         let own: Vec<_> = own.collect();
         let texts = [&rule.alert.rule.summary, &rule.alert.rule.description];
         for text in texts.into_iter().chain(rule.alert.rule.labels.values()) {
-            check(text, labels, &own, problems);
+            let value = |name: &str| rule.alert.rule.params.get(name).map(|param| param.value.to_string());
+            check(text, &Filled::new(text, value), labels, &own, problems);
         }
     }
 }
 
-fn check(text: &Text, labels: Option<&Labels>, own: &[&str], problems: &mut Problems) {
-    let template = match Template::parse(text) {
+fn check(text: &Text, filled: &Filled, labels: Option<&Labels>, own: &[&str], problems: &mut Problems) {
+    let place = |range| text.place_of(filled.source(range));
+    let template = match Template::parse(&filled.text) {
         Ok(template) => template,
         Err(error) => {
-            problems.push(Problem::error(CHECK.name, text.place_of(error.range), error.message));
+            problems.push(Problem::error(CHECK.name, place(error.range), error.message));
             return;
         }
     };
@@ -46,20 +49,17 @@ fn check(text: &Text, labels: Option<&Labels>, own: &[&str], problems: &mut Prob
             } else {
                 did_you_mean(word.text, labels.names.iter().map(String::as_str))
             };
-            problems.push(Problem::error(CHECK.name, text.place_of(word.range), message).help(help));
+            problems.push(Problem::error(CHECK.name, place(word.range), message).help(help));
         }
     }
     for word in template.queries() {
         let message = format!("`{}` runs a query inside a template", word.text);
-        let problem = Problem::error(CHECK.name, text.place_of(word.range.clone()), message);
+        let problem = Problem::error(CHECK.name, place(word.range.clone()), message);
         problems.push(problem.help("put the number into the expression"));
     }
     for word in template.raw_values() {
-        let problem = Problem::error(
-            CHECK.name,
-            text.place_of(word.range.clone()),
-            "the value is printed with all its digits",
-        );
+        let problem =
+            Problem::error(CHECK.name, place(word.range.clone()), "the value is printed with all its digits");
         problems.push(problem.help("use `printf \"%.0f\" $value` or a humanize function"));
     }
 }
@@ -78,6 +78,7 @@ mod tests {
         assert_eq!(with("'{{ humanise $value }}'").len(), 1);
         assert_eq!(with("'{{ $value }}'"), ["9:18 the value is printed with all its digits"]);
         assert_eq!(with("'{{ query \"up\" }}'"), ["9:18 `query` runs a query inside a template"]);
+        assert!(with("'{{ humanize1024 ${limit} }}'").is_empty());
         assert!(with("'{{ $labels.severity }} {{ .Labels.target }}'").is_empty());
     }
 }

@@ -1,9 +1,8 @@
 //! PromQL: what an expression reads, which labels its result carries, and where a chart may inject more.
 //!
 //! The only module that knows the PromQL parser. Its tree has no positions, so [`tokens`] keeps the byte range
-//! of each token, and [`filled`] leads from there back to the text that the author wrote.
+//! of each token, and [`crate::filled`] leads from there back to the text that the author wrote.
 
-pub mod filled;
 pub mod flow;
 pub mod sites;
 pub mod tokens;
@@ -13,8 +12,8 @@ use std::ops::Range;
 
 use promql_parser::parser::{Expr, VectorSelector};
 
-use self::filled::Filled;
 use self::tokens::Token;
+use crate::filled::Filled;
 use catalogue::param::Params;
 
 pub use promql_parser::parser as ast;

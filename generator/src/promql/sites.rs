@@ -8,8 +8,8 @@ use promql_parser::parser::token::{
 };
 
 use super::Promql;
-use super::filled::Piece;
 use super::tokens::{Token, closing};
+use crate::filled::Piece;
 
 /// What may be injected at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -110,6 +110,7 @@ fn run_one(program: &Path, folder: &Path, files: &[PathBuf]) -> Result<Vec<Failu
     let version = version.unwrap_or("unknown").to_owned();
     let output = Command::new(&program)
         .current_dir(folder)
+        .env("TMPDIR", ".")
         .args(["test", "rules"])
         .args(files)
         .output()
