@@ -13,10 +13,11 @@ fn main() {
             .filter(|path| path.extension().is_some_and(|ext| ext == "yaml"))
         {
             let name = component.file_name().unwrap_or_default().to_string_lossy();
+            let path = file.canonicalize().unwrap_or_default();
             code += &format!(
                 "    ({name:?}, {:?}, include_str!({:?})),\n",
                 shown(file),
-                file.canonicalize().unwrap_or_default()
+                path.display().to_string()
             );
         }
     }

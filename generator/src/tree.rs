@@ -76,7 +76,7 @@ impl Tree {
                 Ok(found) if found == *bytes => {}
                 Ok(_) => difference.stale.push(path.clone()),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    difference.missing.push(path.clone())
+                    difference.missing.push(path.clone());
                 }
                 Err(error) => return Err(at(&folder.join(path))(error)),
             }

@@ -1,5 +1,7 @@
 //! What people type: `dmf` as a process, with its exit codes and what it leaves on disk.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
