@@ -10,6 +10,7 @@ pub mod cases;
 pub mod component;
 pub mod decode;
 pub mod duration;
+mod folder;
 pub mod interpolate;
 pub mod load;
 pub mod metric;

@@ -42,7 +42,6 @@ mod promql_rate;
 mod promql_regexp;
 mod promql_syntax;
 mod promql_vector_matching;
-mod runbook_link;
 mod runbook_sections;
 mod sql_syntax;
 mod sql_unused;
@@ -82,7 +81,6 @@ pub const CHECKS: &[&Check] = &[
     &promql_regexp::CHECK,
     &promql_syntax::CHECK,
     &promql_vector_matching::CHECK,
-    &runbook_link::CHECK,
     &runbook_sections::CHECK,
     &sql_syntax::CHECK,
     &sql_unused::CHECK,
