@@ -49,9 +49,52 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component, version: &str
         maintainers: site.maintainers.iter().map(|m| Maintainer { name: &m.name, url: &m.url }).collect(),
         annotations: indexmap::IndexMap::from([
             ("artifacthub.io/category", "monitoring-logging".to_owned()),
+            ("artifacthub.io/changes", changes(super::CHANGELOG)),
             ("artifacthub.io/license", "MIT".to_owned()),
             ("artifacthub.io/links", links),
         ]),
     };
     serde_saphyr::to_string(&chart).unwrap_or_default()
+}
+
+/// The newest section of the changelog as Artifact Hub wants it: a list of kinds and descriptions.
+fn changes(changelog: &str) -> String {
+    let mut kind = "changed";
+    let mut entries: Vec<String> = Vec::new();
+    let section = changelog.split("\n## ").nth(1).unwrap_or_default();
+    for line in section.lines() {
+        if let Some(heading) = line.strip_prefix("### ") {
+            kind = match heading {
+                "Added" => "added",
+                "Deprecated" => "deprecated",
+                "Removed" => "removed",
+                "Fixed" => "fixed",
+                "Security" => "security",
+                _ => "changed",
+            };
+        } else if let Some(text) = line.strip_prefix("- ") {
+            entries.push(format!("- kind: {kind}\n  description: {text}"));
+        } else if let Some(entry) = entries.last_mut().filter(|_| line.starts_with("  ")) {
+            *entry += &format!(" {}", line.trim());
+        }
+    }
+    let quote = |entry: String| {
+        let (head, text) = entry.split_once("description: ").unwrap_or((&entry, ""));
+        format!("{head}description: {}\n", serde_json::Value::from(text))
+    };
+    entries.into_iter().map(quote).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_section_becomes_a_list() {
+        let text = "# Changelog\n\n## 2.0.0\n\n### Added\n\n- One: a\n  long one.\n\n### Fixed\n\n- Two.\n\n## 1.0.0\n\n- Old.\n";
+        assert_eq!(
+            changes(text),
+            "- kind: added\n  description: \"One: a long one.\"\n- kind: fixed\n  description: \"Two.\"\n"
+        );
+    }
 }

@@ -32,6 +32,9 @@ const FILES: [(&str, &str); 8] = [
 /// The licence, which every package carries.
 const LICENSE: &str = include_str!("../../../../LICENSE");
 
+/// The changelog, whose newest section every package carries.
+const CHANGELOG: &str = include_str!("../../../../CHANGELOG.md");
+
 /// The charts of all components.
 pub fn render(catalogue: &Catalogue, version: &str) -> Tree {
     let mut tree = Tree::default();

@@ -59,7 +59,7 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
     }
     text += "\n| key | what it does |\n| --- | --- |\n\
         | `enabled` | Whether the alerts of the group are rendered. |\n\
-        | `labels` | Labels of the alerts of the group. |\n\
+        | `labels`, `annotations` | Labels and annotations of the alerts of the group. |\n\
         | `runbookUrl` | Runbook link of the group instead of `defaultRunbookUrl`. |\n\
         | `interval`, `limit`, `queryOffset` | Settings of a rule group in Prometheus; with one of them the group is rendered as `<rulesGroupName>.<group>`. |\n";
     text += "\n### Alerts: `rules.<alert>`\n\n| key | what it does |\n| --- | --- |\n\
@@ -68,6 +68,7 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
         | `for`, `keepFiringFor` | Durations of Prometheus, such as `10m`. |\n\
         | `params.<param>` | Thresholds, windows and patterns, see below. |\n\
         | `labels`, `annotations` | Added to the alert's, or in their place. An empty text removes one. |\n\
+        | `runbookUrl` | Runbook link of this alert; empty means none. |\n\
         | `expr` | An expression of your own instead of the chart's. |\n\
         | `additionalExprLabels` | Matchers for this alert only. |\n\
         | `additionalRuleLabels` | A mapping: labels. A list: matchers, as in earlier charts. |\n\
@@ -85,6 +86,11 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
             );
         }
     }
+    text += &format!(
+        "\n## Upgrading\n\nFrom the charts published before under this name: values files go on working. What changed in the rules, \
+         and why, is on [the differences page]({url}/latest/differences). Changes of each release are in Chart.yaml \
+         (`artifacthub.io/changes`).\n"
+    );
     text
 }
 

@@ -76,6 +76,7 @@ fn group(title: &str) -> Value {
     let mut group = closed(properties(&[
         ("enabled", "flag"),
         ("labels", "labels"),
+        ("annotations", "annotations"),
         ("runbookUrl", "text"),
         ("interval", "duration"),
         ("limit", "count"),
@@ -86,13 +87,14 @@ fn group(title: &str) -> Value {
 }
 
 /// The keys that every rule has.
-const RULE: [(&str, &str); 10] = [
+const RULE: [(&str, &str); 11] = [
     ("enabled", "flag"),
     ("severity", "severity"),
     ("for", "duration"),
     ("keepFiringFor", "duration"),
     ("labels", "labels"),
     ("annotations", "annotations"),
+    ("runbookUrl", "text"),
     ("expr", "text"),
     ("pintComments", "texts"),
     ("additionalExprLabels", "matchers"),
@@ -172,7 +174,11 @@ fn definitions() -> Value {
             "additionalProperties": scalar
         },
         "objects": { "type": ["array", "null"], "items": { "type": "object" } },
-        "manifests": { "type": ["array", "null"], "items": { "type": ["object", "string"] } },
+        "manifests": {
+            "type": ["array", "object", "null"],
+            "items": { "type": ["object", "string"] },
+            "additionalProperties": { "type": ["object", "string", "null"] }
+        },
         "ownRule": own_rule
     })
 }

@@ -142,13 +142,13 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
             if parent.is_empty() { "\n" } else { "" }
         );
     }
-    text += "\n# Groups of alerts. Further keys: labels, runbookUrl, interval, limit, queryOffset (the last three make it a\n\
-             # rule group of its own in Prometheus).\ngroups:\n";
+    text += "\n# Groups of alerts. Further keys: labels, annotations, runbookUrl, interval, limit, queryOffset (the last three make\n\
+             # it a rule group of its own in Prometheus).\ngroups:\n";
     for (group, title) in &component.about.groups {
         let _ = write!(text, "  # -- {}\n  {group}:\n    enabled: true\n", &**title);
     }
-    text += "\n# The alerts. Further keys: keepFiringFor, labels, annotations, expr, pintComments, additionalExprLabels. A name\n\
-             # that is not listed here is a rule of your own and needs `expr`.\nrules:\n";
+    text += "\n# The alerts. Further keys: keepFiringFor, labels, annotations, runbookUrl, expr, pintComments, additionalExprLabels. A\n\
+             # name that is not listed here is a rule of your own and needs `expr`.\nrules:\n";
     for alert in alerts_in_order(component) {
         text += &rule(alert);
     }

@@ -117,10 +117,12 @@
   $additional
   ($own.labels | default dict)) | fromJson -}}
 {{- $runbook := ternary (get $group "runbookUrl") ($values.defaultRunbookUrl | default "") (hasKey $group "runbookUrl") -}}
+{{- $runbook = ternary (get $own "runbookUrl") $runbook (hasKey $own "runbookUrl") | default "" -}}
 {{- $annotations := include "CHART.layers" (list
   ($known.annotations | default dict)
   (dict "runbook_url" $runbook)
   ($global.additionalRuleAnnotations | default dict)
+  ($group.annotations | default dict)
   ($own.annotations | default dict)) | fromJson -}}
 {{- $url := $annotations.runbook_url | default "" -}}
 {{- $url = $url | replace "{{alertName}}" $name | replace "{{alertNameLower}}" (lower $name) -}}
