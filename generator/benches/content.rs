@@ -64,7 +64,7 @@ fn load_and_check(content: &Path) {
 
 fn load_and_build(content: &Path) {
     let catalogue = load(content);
-    divan::black_box(render::chart::render(&catalogue, "1.0.0"));
+    divan::black_box(render::chart::render(&catalogue, render::chart::Release::default()));
 }
 
 #[divan::bench(sample_count = 20)]

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use catalogue::{Catalogue, Problem};
 use clap::{Parser, Subcommand};
 
+use crate::render::chart::Release;
 use crate::report::{self, Format};
 use crate::rule_tests::{self, Selection};
 use crate::tools::Tools;
@@ -110,8 +111,9 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         let end = match self.command {
             Command::Build { check, release, charts_out } => {
-                let version = release.as_deref().unwrap_or(env!("CARGO_PKG_VERSION"));
-                build(&self.content, check, version, &charts_out)
+                let stamped = Release::default();
+                let stamped = Release { version: release.as_deref().unwrap_or(stamped.version), ..stamped };
+                build(&self.content, check, stamped, &charts_out)
             }
             Command::Check { format } => run_checks(&self.content, format),
             Command::Explain { check } => explain(check.as_deref()),
@@ -179,12 +181,12 @@ fn run_checks(content: &Path, format: Format) -> End {
     End::Problems
 }
 
-fn build(content: &Path, check: bool, version: &str, charts_out: &Path) -> End {
+fn build(content: &Path, check: bool, release: Release, charts_out: &Path) -> End {
     let catalogue = match clean(content) {
         Ok(catalogue) => catalogue,
         Err(end) => return end,
     };
-    let charts = render::chart::render(&catalogue, version);
+    let charts = render::chart::render(&catalogue, release);
     if check { compare(&charts, charts_out) } else { write(&charts, charts_out) }
 }
 

@@ -4,7 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use catalogue::Catalogue;
+use generator::render::chart::Release;
 use generator::{check, render};
+
+const RELEASE: Release = Release { version: "1.2.3", changelog: "\n## 1.2.3\n\n### Fixed\n\n- It: works.\n" };
 
 fn fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture")
@@ -21,7 +24,7 @@ fn catalogue() -> Catalogue {
 
 #[test]
 fn charts() {
-    let tree = render::chart::render(&catalogue(), "1.2.3");
+    let tree = render::chart::render(&catalogue(), RELEASE);
     // Files that are copied as they stand are not repeated here.
     let generated = ["Chart.yaml", "README.md", "_alerts.tpl", "values.schema.json", "values.yaml"];
     let mut seen = 0;
@@ -48,5 +51,5 @@ fn charts() {
 #[test]
 fn rendering_is_reproducible() {
     let catalogue = catalogue();
-    assert_eq!(render::chart::render(&catalogue, "1.2.3"), render::chart::render(&catalogue, "1.2.3"));
+    assert_eq!(render::chart::render(&catalogue, RELEASE), render::chart::render(&catalogue, RELEASE));
 }

@@ -55,7 +55,7 @@ proptest! {
         let problems = problems.into_sorted();
         generator::report::problems(&problems, generator::report::Format::Text);
         if let (Some(catalogue), true) = (&loaded.catalogue, problems.is_empty()) {
-            generator::render::chart::render(catalogue, "1.0.0");
+            generator::render::chart::render(catalogue, generator::render::chart::Release::default());
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) type Rules = HashMap<(String, Variant), Value>;
 /// Writes the charts and renders each in both variants.
 pub(super) fn render(catalogue: &Catalogue, tools: &Tools, scratch: &Path) -> Result<Rules, String> {
     let charts = scratch.join("charts");
-    let tree = render::chart::render(catalogue, env!("CARGO_PKG_VERSION"));
+    let tree = render::chart::render(catalogue, render::chart::Release::default());
     tree.write(&charts).map_err(|error| error.to_string())?;
     let jobs: Vec<_> = catalogue
         .components

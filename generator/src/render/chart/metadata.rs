@@ -3,6 +3,8 @@
 use catalogue::{Catalogue, Component};
 use serde::Serialize;
 
+use super::Release;
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Chart<'a> {
@@ -29,7 +31,7 @@ struct Maintainer<'a> {
 }
 
 /// Renders Chart.yaml.
-pub(super) fn render(catalogue: &Catalogue, component: &Component, version: &str) -> String {
+pub(super) fn render(catalogue: &Catalogue, component: &Component, release: Release) -> String {
     let site = &catalogue.site;
     let links =
         [("documentation", &*site.url), ("source", &*site.repository), ("support", &*site.repository)];
@@ -38,8 +40,8 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component, version: &str
         api_version: "v2",
         name: &component.about.chart,
         kind: "application",
-        version,
-        app_version: version,
+        version: release.version,
+        app_version: release.version,
         kube_version: &site.kube_version,
         description: &component.about.description,
         keywords: [&component.name, "alerts", "prometheus", "runbooks"],
@@ -49,7 +51,7 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component, version: &str
         maintainers: site.maintainers.iter().map(|m| Maintainer { name: &m.name, url: &m.url }).collect(),
         annotations: indexmap::IndexMap::from([
             ("artifacthub.io/category", "monitoring-logging".to_owned()),
-            ("artifacthub.io/changes", changes(super::CHANGELOG)),
+            ("artifacthub.io/changes", changes(release.changelog)),
             ("artifacthub.io/license", "MIT".to_owned()),
             ("artifacthub.io/links", links),
         ]),

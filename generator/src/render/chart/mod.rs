@@ -32,11 +32,24 @@ const FILES: [(&str, &str); 8] = [
 /// The licence, which every package carries.
 const LICENSE: &str = include_str!("../../../../LICENSE");
 
-/// The changelog, whose newest section every package carries.
-const CHANGELOG: &str = include_str!("../../../../CHANGELOG.md");
+/// What is stamped on the charts.
+#[derive(Debug, Clone, Copy)]
+pub struct Release<'a> {
+    /// The semantic version.
+    pub version: &'a str,
+    /// The changelog, whose newest section every chart carries.
+    pub changelog: &'a str,
+}
+
+impl Default for Release<'_> {
+    /// The workspace's version and changelog.
+    fn default() -> Self {
+        Self { version: env!("CARGO_PKG_VERSION"), changelog: include_str!("../../../../CHANGELOG.md") }
+    }
+}
 
 /// The charts of all components.
-pub fn render(catalogue: &Catalogue, version: &str) -> Tree {
+pub fn render(catalogue: &Catalogue, release: Release) -> Tree {
     let mut tree = Tree::default();
     let mut index = format!(
         "{MARK_START}\n# Helm charts\n\nMade from `content/` by `dmf build`. Change the content, not these files: \
@@ -50,7 +63,7 @@ pub fn render(catalogue: &Catalogue, version: &str) -> Tree {
             tree.add(folder.join(path), text.replace("CHART", chart));
         }
         tree.add(folder.join("LICENSE"), LICENSE);
-        tree.add(folder.join("Chart.yaml"), metadata::render(catalogue, component, version));
+        tree.add(folder.join("Chart.yaml"), metadata::render(catalogue, component, release));
         tree.add(folder.join("README.md"), readme::render(catalogue, component));
         tree.add(folder.join("templates/_alerts.tpl"), alerts::render(component));
         tree.add(folder.join("values.schema.json"), schema::render(component));
