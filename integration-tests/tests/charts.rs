@@ -342,6 +342,14 @@ fn switches_do_what_they_say() {
             "what is said of one rule wins"
         );
         assert_eq!(text(rule(&global, &last.name), &["labels", "severity"]), "P9");
+        assert_eq!(switch(&["rules=null"]), switch(&[]), "no rules of the user means those of the chart");
+        let record = switch(&["rules.MyRecord.record=my:record", "rules.MyRecord.expr=sum(up)"]);
+        assert!(rule(&record, "my:record")["alert"].is_null());
+        let linked = switch(&[&format!("rules.{first}.runbookUrl=https://x.example/{{{{alertName}}}}")]);
+        assert_eq!(
+            text(rule(&linked, first), &["annotations", "runbook_url"]),
+            format!("https://x.example/{first}")
+        );
         let silent = switch(&["defaultRunbookUrl="]);
         assert!(silent.iter().all(|rule| rule["annotations"]["runbook_url"].is_null()));
         let split = template(chart(component), None, &[&format!("groups.{group}.interval=5m")]);

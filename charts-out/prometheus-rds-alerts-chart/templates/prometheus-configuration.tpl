@@ -1,0 +1,5 @@
+{{- if eq .Values.format "PrometheusConfigurationFile" -}}
+{{- $groups := include "prometheus-rds-alerts-chart.groups" . -}}
+groups:
+  {{- $groups | trim | default "[]" | nindent 2 }}
+{{- end -}}
