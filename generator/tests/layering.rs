@@ -32,6 +32,7 @@ const HOMES: &[(&str, &str)] = &[
     ("lrpar", "src/promql/tokens.rs"),
     ("rustix", "src/tree.rs"),
     ("clap", "src/cli.rs"),
+    ("indicatif", "src/rule_tests/promtool.rs"),
     ("serde_saphyr", "src/render/chart/metadata.rs"),
     ("serde_yaml", "src/rule_tests/helm.rs"),
 ];

@@ -32,10 +32,19 @@ impl Helm {
         self.run(command, values, set)
     }
 
-    /// What people read after an installation.
+    /// What people read after an installation. Helm renders notes only with a cluster, so they are rendered as a
+    /// template of a copy of the chart.
     pub fn notes(&self, chart: &str) -> Result<String> {
+        let copy = tempfile::tempdir()?;
+        let status = Command::new("cp").arg("-r").arg(charts().join(chart)).arg(copy.path()).status()?;
+        anyhow::ensure!(status.success(), "cannot copy `{chart}`");
+        let templates = copy.path().join(chart).join("templates");
+        std::fs::rename(templates.join("NOTES.txt"), templates.join("notes.tpl"))?;
         let mut command = Command::new(&self.0);
-        command.args(["install", "release", "--dry-run=client"]).arg(charts().join(chart));
+        command
+            .args(["template", "release"])
+            .arg(copy.path().join(chart))
+            .args(["--show-only", "templates/notes.tpl"]);
         self.run(command, None, &[])
     }
 

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
@@ -93,38 +95,65 @@ fn test(index: usize, case: &Expanded, rule: &Value) -> Value {
     test
 }
 
-/// Runs all files with each promtool, one process each.
+/// Runs all files with each promtool, one process each, side by side.
 pub(super) fn run(tools: &Tools, folder: &Path, files: &[PathBuf]) -> Result<Vec<Failure>, String> {
-    let runs: Result<Vec<_>, String> =
-        tools.promtools.par_iter().map(|program| run_one(program, folder, files)).collect();
+    let style = ProgressStyle::with_template("testing rules [{bar:30}] {pos}/{len} files, {elapsed}");
+    let progress = ProgressBar::new((files.len() * tools.promtools.len()) as u64);
+    progress.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let run = |program: &PathBuf| run_one(program, folder, files, &progress);
+    let runs: Result<Vec<_>, String> = tools.promtools.par_iter().map(run).collect();
+    progress.finish_and_clear();
     Ok(runs?.into_iter().flatten().collect())
 }
 
-fn run_one(program: &Path, folder: &Path, files: &[PathBuf]) -> Result<Vec<Failure>, String> {
-    let program =
-        program.canonicalize().map_err(|error| format!("cannot run `{}`: {error}", program.display()))?;
+fn run_one(
+    program: &Path,
+    folder: &Path,
+    files: &[PathBuf],
+    progress: &ProgressBar,
+) -> Result<Vec<Failure>, String> {
     let cannot = |error: std::io::Error| format!("cannot run `{}`: {error}", program.display());
-    let version = Command::new(&program).arg("--version").output().map_err(cannot)?;
-    let version = String::from_utf8_lossy(&version.stdout).into_owned();
-    let version = version.split([' ', ',', '+']).find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
-    let version = version.unwrap_or("unknown").to_owned();
-    let output = Command::new(&program)
+    let program = program.canonicalize().map_err(cannot)?;
+    let version = version(&program).map_err(cannot)?;
+    let mut child = Command::new(&program)
         .current_dir(folder)
+        // What promtool leaves behind goes away with the folder.
         .env("TMPDIR", ".")
         .args(["test", "rules"])
         .args(files)
-        .output()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .map_err(cannot)?;
-    if output.status.success() {
+    let errors = child.stderr.take().map(|mut pipe| {
+        std::thread::spawn(move || {
+            let mut text = String::new();
+            pipe.read_to_string(&mut text).map(|_| text)
+        })
+    });
+    let mut said = String::new();
+    for line in child.stdout.take().into_iter().flat_map(|pipe| BufReader::new(pipe).lines()) {
+        let line = line.map_err(cannot)?;
+        progress.inc(u64::from(line.starts_with("Unit Testing:")));
+        said += &(line + "\n");
+    }
+    said += &errors.and_then(|thread| thread.join().ok()).unwrap_or(Ok(String::new())).map_err(cannot)?;
+    if child.wait().map_err(cannot)?.success() {
         return Ok(Vec::new());
     }
-    let said =
-        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let failures = parse(&said, &version);
     if failures.is_empty() {
         return Err(format!("promtool {version} cannot run the tests:\n{}", said.trim()));
     }
     Ok(failures)
+}
+
+/// The number in what `promtool --version` says.
+fn version(program: &Path) -> std::io::Result<String> {
+    let output = Command::new(program).arg("--version").output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let number = text.split([' ', ',', '+']).find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+    Ok(number.unwrap_or("unknown").to_owned())
 }
 
 /// Reads promtool's report.
