@@ -32,20 +32,24 @@ impl Helm {
         self.run(command, values, set)
     }
 
-    /// What people read after an installation. Helm renders notes only with a cluster, so they are rendered as a
-    /// template of a copy of the chart.
+    /// What people read after an installation. Helm prints notes only with a cluster, so a copy of the chart gets a
+    /// template that includes them.
     pub fn notes(&self, chart: &str) -> Result<String> {
         let copy = tempfile::tempdir()?;
         let status = Command::new("cp").arg("-r").arg(charts().join(chart)).arg(copy.path()).status()?;
         anyhow::ensure!(status.success(), "cannot copy `{chart}`");
-        let templates = copy.path().join(chart).join("templates");
-        std::fs::rename(templates.join("NOTES.txt"), templates.join("notes.tpl"))?;
+        let template = "notes: |\n{{ include (print $.Template.BasePath \"/NOTES.txt\") . | indent 2 }}\n";
+        std::fs::write(copy.path().join(chart).join("templates/notes.yaml"), template)?;
         let mut command = Command::new(&self.0);
         command
             .args(["template", "release"])
             .arg(copy.path().join(chart))
-            .args(["--show-only", "templates/notes.tpl"]);
-        self.run(command, None, &[])
+            .args(["--show-only", "templates/notes.yaml"]);
+        let rendered = self.run(command, None, &[])?;
+        let notes = documents(&rendered)?
+            .into_iter()
+            .find_map(|document| document["notes"].as_str().map(str::to_owned));
+        notes.context("the chart has no notes")
     }
 
     fn run(&self, mut command: Command, values: Option<&Path>, set: &[&str]) -> Result<String> {
