@@ -202,7 +202,9 @@ pub(super) fn about(param: &Param) -> String {
         (None, None) => String::new(),
     };
     let mut help = param.help.to_string();
-    if let Some(first) = help.get_mut(0..1) {
+    // A word such as `scrape_timeout` is a name and stays as it is.
+    let is_word = help.split(' ').next().is_some_and(|word| word.chars().all(char::is_alphabetic));
+    if let Some(first) = help.get_mut(0..1).filter(|_| is_word) {
         first.make_ascii_uppercase();
     }
     format!("{} ({}{bounds})", help.trim_end_matches('.'), param.unit.name())
