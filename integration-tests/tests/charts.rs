@@ -379,6 +379,8 @@ fn mistakes_are_refused_and_named() {
         refused(chart, &format!("rules: {{ {name}: {{ for: 5 }} }}"), "for");
         refused(chart, &format!("rules: {{ {name}: {{ for: 5 minutes }} }}"), "for");
         refused(chart, "format: PrometheusRule", "format");
+        refused(chart, "format: null", "format");
+        refused(chart, "rulesGroupName: null", "rulesGroupName");
         refused(chart, "rulesGroupNames: x", "rulesGroupNames");
         refused(chart, "groups: { nonsense: { enabled: false } }", "nonsense");
         refused(chart, "global: { additionalExprLabel: [a=b] }", "additionalExprLabel");

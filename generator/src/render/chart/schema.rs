@@ -52,6 +52,8 @@ pub(super) fn render(component: &Component) -> String {
     top.insert("groups".to_owned(), closed(groups.collect()));
     top.insert("rules".to_owned(), rules);
     let mut schema = closed(top);
+    // Helm drops a key whose value is null; without these two nothing sensible can be rendered.
+    schema["required"] = json!(["format", "rulesGroupName"]);
     schema["$schema"] = json!(DRAFT);
     schema["title"] = json!(format!("Values of {}", &*component.about.chart));
     schema["definitions"] = definitions();
