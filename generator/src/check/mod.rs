@@ -25,6 +25,7 @@ mod alert_template;
 mod alert_tests;
 mod alert_unknown_series;
 mod allow_unused;
+mod content_unfinished;
 mod metric_duplicate;
 mod metric_labels;
 mod metric_name;
@@ -64,6 +65,7 @@ pub const CHECKS: &[&Check] = &[
     &alert_template::CHECK,
     &alert_tests::CHECK,
     &alert_unknown_series::CHECK,
+    &content_unfinished::CHECK,
     &metric_duplicate::CHECK,
     &metric_labels::CHECK,
     &metric_name::CHECK,
