@@ -12,4 +12,5 @@ FROM pg_catalog.pg_stat_activity
 WHERE state = 'active'
   AND backend_type IN ('client backend', 'parallel worker')
   AND pid <> pg_backend_pid()
-ORDER BY query_start;
+ORDER BY query_start
+LIMIT 100;

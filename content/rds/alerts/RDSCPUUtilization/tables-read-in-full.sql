@@ -1,4 +1,4 @@
--- Large tables of the current database that are often read from start to end: an index may be missing.
+-- Large tables of the current database that are read from start to end: an index may be missing. On a replica, n_live_tup is 0 and the dates are empty.
 SELECT schemaname,
        relname,
        seq_scan,
@@ -8,7 +8,6 @@ SELECT schemaname,
        last_analyze,
        last_autoanalyze
 FROM pg_catalog.pg_stat_user_tables
-WHERE seq_scan > 0
-  AND n_live_tup > 10000
+WHERE seq_tup_read > 10000 * seq_scan
 ORDER BY seq_tup_read DESC
 LIMIT 15;

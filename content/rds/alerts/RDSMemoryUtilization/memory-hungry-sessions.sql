@@ -12,4 +12,5 @@ WHERE a.backend_type = 'client backend'
   AND a.state <> 'idle'
   AND a.pid <> pg_backend_pid()
 GROUP BY a.pid, a.usename, a.application_name, a.state, a.query_start, a.query
-ORDER BY a.query_start;
+ORDER BY a.query_start
+LIMIT 50;

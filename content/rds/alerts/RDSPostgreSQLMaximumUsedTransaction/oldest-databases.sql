@@ -5,4 +5,5 @@ SELECT datname,
        mxid_age(datminmxid) AS multixact_age,
        datallowconn
 FROM pg_catalog.pg_database
-ORDER BY xid_age DESC;
+ORDER BY xid_age DESC
+LIMIT 50;

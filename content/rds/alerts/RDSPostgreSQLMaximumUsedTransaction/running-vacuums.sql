@@ -12,5 +12,7 @@ SELECT a.pid,
        left(a.query, 120) AS query
 FROM pg_catalog.pg_stat_activity a
 LEFT JOIN pg_catalog.pg_stat_progress_vacuum v ON v.pid = a.pid
-WHERE a.backend_type = 'autovacuum worker' OR v.pid IS NOT NULL
-ORDER BY running_for DESC;
+WHERE a.backend_type = 'autovacuum worker'
+   OR v.pid IS NOT NULL
+   OR (a.backend_type = 'client backend' AND a.state = 'active' AND a.query ~* '^\s*vacuum\y')
+ORDER BY running_for DESC NULLS LAST;
