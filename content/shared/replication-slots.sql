@@ -15,7 +15,8 @@ SELECT
   pg_size_pretty(pg_wal_lsn_diff(w.lsn, s.restart_lsn)) AS retained_wal,
   CASE WHEN s.restart_lsn IS NOT NULL THEN pg_size_pretty(s.safe_wal_size) END AS safe_wal,
   current_setting('max_slot_wal_keep_size') AS max_slot_wal_keep_size,
-  greatest(age(s.xmin), age(s.catalog_xmin)) AS held_back_transactions
+  -- A lost slot holds nothing back, whatever its columns still say.
+  CASE WHEN s.wal_status IS DISTINCT FROM 'lost' THEN greatest(age(s.xmin), age(s.catalog_xmin)) END AS held_back_transactions
 FROM pg_replication_slots AS s
 LEFT JOIN pg_stat_replication AS r ON r.pid = s.active_pid
 CROSS JOIN (

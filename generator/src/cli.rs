@@ -138,7 +138,14 @@ impl Cli {
 
 /// Prints to standard output; a reader that went away is no error.
 fn say(text: &str) {
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            eprintln!("error: cannot write the output: {error}");
+            std::process::exit(2);
+        }
+        _ => {}
+    }
 }
 
 /// The catalogue and everything that is wrong with it.

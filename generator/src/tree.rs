@@ -1,17 +1,16 @@
 //! What a renderer makes: paths and bytes. The only module that writes output folders.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-/// The file that every output folder holds; a folder without it was not made here and is not replaced.
-pub const MARK: &str = "README.md";
-
-/// What the marking file starts with.
-pub const MARK_START: &str = "<!-- made by `dmf build`: do not edit -->\n";
+/// The file that lists what dmf made in an output folder. What it does not list is somebody else's and is never
+/// deleted.
+const MANIFEST: &str = ".made-by-dmf";
 
 /// Files by their path in the output folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,8 +38,11 @@ impl Difference {
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// The folder holds something that was not made here.
-    #[error("`{0}` holds files that dmf did not make, and writing would delete them: name an empty folder")]
+    #[error("`{0}` was not made by dmf, and writing would delete it: move it away, or name an empty folder")]
     Foreign(PathBuf),
+    /// The folder is something else.
+    #[error("`{0}` is not a folder")]
+    NoFolder(PathBuf),
     /// The file system said no.
     #[error("cannot write `{path}`: {error}")]
     Io {
@@ -71,34 +73,36 @@ impl Tree {
     /// Compares an output folder with this tree.
     pub fn compare(&self, folder: &Path) -> Result<Difference, WriteError> {
         let mut difference = Difference::default();
-        for (path, bytes) in &self.0 {
+        let tree = self.with_manifest();
+        for (path, bytes) in &tree {
             match fs::read(folder.join(path)) {
-                Ok(found) if found == *bytes => {}
-                Ok(_) => difference.stale.push(path.clone()),
+                Ok(found) if found == **bytes => {}
+                Ok(_) => difference.stale.push(path.to_path_buf()),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    difference.missing.push(path.clone());
+                    difference.missing.push(path.to_path_buf())
                 }
                 Err(error) => return Err(at(&folder.join(path))(error)),
             }
         }
-        for entry in WalkDir::new(folder).sort_by_file_name().into_iter().filter_map(Result::ok) {
-            let path = entry.path().strip_prefix(folder).unwrap_or(entry.path());
-            if !entry.file_type().is_dir() && !self.0.contains_key(path) {
-                difference.extra.push(path.to_path_buf());
-            }
-        }
+        let found = files_of(folder).into_iter();
+        difference.extra = found.filter(|path| !tree.contains_key(path.as_path())).collect();
         Ok(difference)
     }
 
     /// Replaces an output folder as a whole: killed at any moment, it is the old one or the new one.
     /// Returns whether anything changed.
     pub fn write(&self, folder: &Path) -> Result<bool, WriteError> {
+        if folder.exists() && !folder.is_dir() {
+            return Err(WriteError::NoFolder(folder.to_path_buf()));
+        }
+        // A link to a folder stays a link: what it leads to is replaced.
+        let folder = &folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
         sweep(folder);
         if self.compare(folder)?.is_empty() {
             return Ok(false);
         }
-        if is_foreign(folder) {
-            return Err(WriteError::Foreign(folder.to_path_buf()));
+        if let Some(foreign) = self.foreign(folder) {
+            return Err(WriteError::Foreign(folder.join(foreign)));
         }
         let new = sibling(folder, &std::process::id().to_string());
         let written = self.write_new(&new).and_then(|()| exchange(&new, folder));
@@ -106,8 +110,25 @@ impl Tree {
         written.map(|()| true)
     }
 
+    /// The files together with the one that lists them.
+    fn with_manifest(&self) -> BTreeMap<&Path, Cow<'_, [u8]>> {
+        let names: Vec<_> = self.0.keys().map(|path| path.to_string_lossy()).collect();
+        let list = format!("# What `dmf build` made here; it deletes nothing else.\n{}\n", names.join("\n"));
+        let files = self.0.iter().map(|(path, bytes)| (path.as_path(), Cow::Borrowed(bytes.as_slice())));
+        files.chain([(Path::new(MANIFEST), Cow::Owned(list.into_bytes()))]).collect()
+    }
+
+    /// A file or link of the folder that was made neither here nor by an earlier run.
+    fn foreign(&self, folder: &Path) -> Option<PathBuf> {
+        let manifest = fs::read_to_string(folder.join(MANIFEST)).unwrap_or_default();
+        let made: BTreeSet<&Path> = manifest.lines().map(Path::new).chain([Path::new(MANIFEST)]).collect();
+        let is_empty = manifest.is_empty();
+        let ours = |path: &PathBuf| made.contains(path.as_path()) || (!is_empty && self.0.contains_key(path));
+        files_of(folder).into_iter().find(|path| !ours(path))
+    }
+
     fn write_new(&self, folder: &Path) -> Result<(), WriteError> {
-        for (path, bytes) in &self.0 {
+        for (path, bytes) in &self.with_manifest() {
             let path = folder.join(path);
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent).map_err(at(parent))?;
@@ -138,10 +159,11 @@ fn sweep(folder: &Path) {
     }
 }
 
-fn is_foreign(folder: &Path) -> bool {
-    let is_empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
-    let mark = fs::read_to_string(folder.join(MARK)).unwrap_or_default();
-    !is_empty && !mark.starts_with(MARK_START)
+/// The files and links below a folder, sorted, relative to it.
+fn files_of(folder: &Path) -> Vec<PathBuf> {
+    let entries = WalkDir::new(folder).sort_by_file_name().into_iter().filter_map(Result::ok);
+    let files = entries.filter(|entry| !entry.file_type().is_dir());
+    files.filter_map(|entry| entry.path().strip_prefix(folder).ok().map(Path::to_path_buf)).collect()
 }
 
 /// Puts the new folder in place of the old one in one step, which leaves the old one under the new one's name.
@@ -166,7 +188,6 @@ mod tests {
 
     fn tree(files: &[(&str, &str)]) -> Tree {
         let mut tree = Tree::default();
-        tree.add(MARK, MARK_START);
         for (path, text) in files {
             tree.add(*path, *text);
         }
@@ -182,7 +203,7 @@ mod tests {
         let difference = new.compare(&out).unwrap();
         assert_eq!(
             (difference.stale, difference.missing, difference.extra),
-            (vec!["a/b".into()], vec!["d".into()], vec!["c".into()])
+            (vec![MANIFEST.into(), "a/b".into()], vec!["d".into()], vec!["c".into()])
         );
         assert!(new.write(&out).unwrap());
         assert!(!new.write(&out).unwrap());
@@ -195,8 +216,39 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("thesis.txt"), "years").unwrap();
         let error = tree(&[]).write(root.path()).unwrap_err();
-        assert!(error.to_string().contains("holds files that dmf did not make"), "{error}");
+        assert!(error.to_string().contains("thesis.txt` was not made by dmf"), "{error}");
         assert!(root.path().join("thesis.txt").exists());
+    }
+
+    #[test]
+    fn what_somebody_adds_to_an_output_folder_is_left_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let out = root.path().join("out");
+        tree(&[("a", "1"), ("b", "2")]).write(&out).unwrap();
+        fs::create_dir(out.join(".git")).unwrap();
+        fs::write(out.join(".git/config"), "mine").unwrap();
+        let error = tree(&[("a", "9")]).write(&out).unwrap_err();
+        assert!(error.to_string().contains(".git/config` was not made by dmf"), "{error}");
+        assert_eq!(fs::read_to_string(out.join("a")).unwrap(), "1", "nothing is written");
+        fs::remove_dir_all(out.join(".git")).unwrap();
+        assert!(
+            tree(&[("a", "9")]).write(&out).unwrap(),
+            "files of an earlier run go away without a question"
+        );
+        assert!(!out.join("b").exists());
+    }
+
+    #[test]
+    fn a_link_to_the_folder_stays_a_link_and_a_file_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let (real, link, file) =
+            (root.path().join("real"), root.path().join("link"), root.path().join("file"));
+        fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        assert!(tree(&[("a", "1")]).write(&link).unwrap());
+        assert!(link.is_symlink() && real.join("a").exists());
+        fs::write(&file, "x").unwrap();
+        assert!(matches!(tree(&[("a", "1")]).write(&file), Err(WriteError::NoFolder(_))));
     }
 
     #[test]

@@ -8,4 +8,5 @@ FROM pg_catalog.pg_database
 ORDER BY CASE
            WHEN has_database_privilege(oid, 'CONNECT') OR pg_has_role('pg_read_all_stats', 'USAGE')
            THEN pg_database_size(oid)
-         END DESC NULLS LAST;
+         END DESC NULLS LAST
+LIMIT 100;

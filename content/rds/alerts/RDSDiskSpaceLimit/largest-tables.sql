@@ -12,7 +12,8 @@ FROM (
     AND NOT EXISTS (
       SELECT
       FROM pg_catalog.pg_locks l
-      WHERE l.relation IN (t.oid, t.reltoastrelid)
+      WHERE (l.relation IN (t.oid, t.reltoastrelid)
+             OR l.relation IN (SELECT i.indexrelid FROM pg_catalog.pg_index i WHERE i.indrelid IN (t.oid, t.reltoastrelid)))
         AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())
         AND l.mode = 'AccessExclusiveLock'
     )

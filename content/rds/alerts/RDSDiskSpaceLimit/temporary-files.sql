@@ -1,4 +1,4 @@
--- Temporary files on disk now, by session, largest first; the size since the last statistics reset stands in pg_stat_database.
+-- Temporary files on disk now, by session, largest first (files that the workers of one query share are not listed); the size since the last statistics reset stands in pg_stat_database.
 SELECT f.pid,
        count(*) AS files,
        pg_size_pretty(sum(f.size)) AS size,

@@ -12,4 +12,5 @@ FROM pg_catalog.pg_stat_activity
 WHERE pid <> pg_backend_pid()
   AND state IS DISTINCT FROM 'idle'
   AND (wait_event_type = 'IO' OR wait_event IN ('WALWrite', 'WALSync', 'WALInsert', 'WALBufMapping', 'WalSync', 'BufferIO', 'BufferIo'))
-ORDER BY query_start NULLS LAST;
+ORDER BY query_start NULLS LAST
+LIMIT 100;

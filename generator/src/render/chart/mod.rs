@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use catalogue::duration::PromDuration;
 use catalogue::{Catalogue, Component};
 
-use crate::tree::{MARK, MARK_START, Tree};
+use crate::tree::Tree;
 
 /// Go templates and other files that are the same in every chart.
 const FILES: [(&str, &str); 8] = [
@@ -52,7 +52,7 @@ impl Default for Release<'_> {
 pub fn render(catalogue: &Catalogue, release: Release) -> Tree {
     let mut tree = Tree::default();
     let mut index = format!(
-        "{MARK_START}\n# Helm charts\n\nMade from `content/` by `dmf build`. Change the content, not these files: \
+        "# Helm charts\n\nMade from `content/` by `dmf build`. Change the content, not these files: \
          `dmf build --check` fails when they differ.\n\n| chart | what it is |\n| --- | --- |\n"
     );
     for component in &catalogue.components {
@@ -69,7 +69,7 @@ pub fn render(catalogue: &Catalogue, release: Release) -> Tree {
         tree.add(folder.join("values.schema.json"), schema::render(component));
         tree.add(folder.join("values.yaml"), values::render(catalogue, component));
     }
-    tree.add(MARK, index);
+    tree.add("README.md", index);
     tree
 }
 
