@@ -345,6 +345,10 @@ fn switches_do_what_they_say() {
         assert_eq!(switch(&["rules=null"]), switch(&[]), "no rules of the user means those of the chart");
         let record = switch(&["rules.MyRecord.record=my:record", "rules.MyRecord.expr=sum(up)"]);
         assert!(rule(&record, "my:record")["alert"].is_null());
+        let own = switch(&["rules.MyOwn.expr=up"]);
+        assert!(rule(&own, "MyOwn")["annotations"].is_null(), "the site has no page for an own rule");
+        let own = switch(&["rules.MyOwn.expr=up", "defaultRunbookUrl=https://x.example/{{alertName}}"]);
+        assert_eq!(text(rule(&own, "MyOwn"), &["annotations", "runbook_url"]), "https://x.example/MyOwn");
         let linked = switch(&[&format!("rules.{first}.runbookUrl=https://x.example/{{{{alertName}}}}")]);
         assert_eq!(
             text(rule(&linked, first), &["annotations", "runbook_url"]),

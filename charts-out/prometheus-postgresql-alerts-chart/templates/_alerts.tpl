@@ -13,6 +13,8 @@
 ]
 {{- end -}}
 
+{{- define "prometheus-postgresql-alerts-chart.runbookUrl" -}}https://qonto.github.io/database-monitoring-framework/{{ "{{" }}chartVersion}}/runbooks/postgresql/{{ "{{" }}alertName}}{{- end -}}
+
 {{- define "prometheus-postgresql-alerts-chart.expr.SQLExporterDown" -}}
 (
   max by (job, instance{{ .moreLabels }}) (up{job=~"{{ .params.job }}"{{ .moreMatchers }}}) == 0

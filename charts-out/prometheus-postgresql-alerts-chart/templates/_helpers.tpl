@@ -54,7 +54,10 @@
 {{- if not $head -}}
 {{- fail (printf "additionalExprLabels: %q is not a matcher, write for example environment=\"production\"" .) -}}
 {{- end -}}
-{{- $quoted := and (ge (len $value) 2) (or (and (hasPrefix "\"" $value) (hasSuffix "\"" $value)) (and (hasPrefix "'" $value) (hasSuffix "'" $value))) -}}
+{{- $quoted := regexMatch "^(\"([^\"\\\\]|\\\\.)*\"|'([^'\\\\]|\\\\.)*')$" $value -}}
+{{- if not (or $quoted (regexMatch "^[^\"'=~!,{}\\s][^\"',{}]*$" $value)) -}}
+{{- fail (printf "additionalExprLabels: %q is not a matcher, write for example environment=\"production\"" .) -}}
+{{- end -}}
 {{- regexReplaceAll "\\s+" $head "" -}}{{- ternary $value (quote $value) $quoted -}}
 {{- end -}}
 
@@ -63,6 +66,9 @@
 {{- $matchers := list -}}
 {{- if kindIs "map" . -}}
 {{- range $label, $value := . -}}
+{{- if not (regexMatch "^[a-zA-Z_][a-zA-Z0-9_]*$" $label) -}}
+{{- fail (printf "additionalExprLabels: %q is not the name of a label" $label) -}}
+{{- end -}}
 {{- $matchers = append $matchers (printf "%s=%s" $label (include "prometheus-postgresql-alerts-chart.plain" $value | quote)) -}}
 {{- end -}}
 {{- else -}}
@@ -117,6 +123,8 @@
   $additional
   ($own.labels | default dict)) | fromJson -}}
 {{- $runbook := ternary (get $group "runbookUrl") ($values.defaultRunbookUrl | default "") (hasKey $group "runbookUrl") -}}
+{{- /* A rule of the user has no page on the site of the chart. */ -}}
+{{- if and (not $known.group) (eq $runbook (include "prometheus-postgresql-alerts-chart.runbookUrl" $root)) -}}{{- $runbook = "" -}}{{- end -}}
 {{- $runbook = ternary (get $own "runbookUrl") $runbook (hasKey $own "runbookUrl") | default "" -}}
 {{- $annotations := include "prometheus-postgresql-alerts-chart.layers" (list
   ($known.annotations | default dict)
@@ -161,6 +169,7 @@
 {{- $params := dict -}}
 {{- range $key, $value := .known -}}
 {{- $own := get ($.own | default dict) $key -}}
+{{- if and (kindIs "string" $own) $own -}}{{- $_ := mustRegexMatch $own "" -}}{{- end -}}
 {{- $_ := set $params $key (ternary $value (include "prometheus-postgresql-alerts-chart.plain" $own) (or (kindIs "invalid" $own) (eq (toString $own) ""))) -}}
 {{- end -}}
 {{- toJson $params -}}
@@ -192,6 +201,9 @@
 {{- end -}}
 {{- range $name, $own := $rules -}}
 {{- if and $own (not (has $name $names)) -}}
+{{- if not $own.expr -}}
+{{- fail (printf "rules.%s: this chart has no alert of that name; a rule of your own needs expr" $name) -}}
+{{- end -}}
 {{- if ne (toString $own.enabled) "false" -}}
 {{- $rule := include "prometheus-postgresql-alerts-chart.rule" (dict "root" $root "name" $name "known" (dict) "own" $own "params" (dict)) -}}
 {{- $_ := set $groups "" (append (get $groups "") $rule) -}}

@@ -23,6 +23,8 @@
 ]
 {{- end -}}
 
+{{- define "prometheus-rds-alerts-chart.runbookUrl" -}}https://qonto.github.io/database-monitoring-framework/{{ "{{" }}chartVersion}}/runbooks/rds/{{ "{{" }}alertName}}{{- end -}}
+
 {{- define "prometheus-rds-alerts-chart.expr.RDSExporterDown" -}}
 (
   max by (job, instance{{ .moreLabels }}) (up{job=~"{{ .params.job }}"{{ .moreMatchers }}}) == 0

@@ -2,15 +2,16 @@
 
 use std::fmt::Write as _;
 
-use catalogue::{Alert, Component, interpolate};
+use catalogue::{Alert, Catalogue, Component, interpolate};
 use serde_json::{Value, json};
 
 use super::alerts_in_order;
+use super::values::runbook_url;
 use crate::promql::Promql;
 use crate::promql::sites::{Part, Slot};
 
 /// Renders the definitions of a chart.
-pub(super) fn render(component: &Component) -> String {
+pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
     let chart = &*component.about.chart;
     let alerts = alerts_in_order(component);
     let mut text = format!(
@@ -21,6 +22,8 @@ pub(super) fn render(component: &Component) -> String {
         alerts.iter().map(|alert| format!("  {}", escape(&facts(alert).to_string()))).collect();
     text += &facts.join(",\n");
     text += "\n]\n{{- end -}}\n";
+    let url = escape(&runbook_url(catalogue, component));
+    let _ = write!(text, "\n{{{{- define \"{chart}.runbookUrl\" -}}}}{url}{{{{- end -}}}}\n");
     for alert in alerts {
         let _ = write!(
             text,

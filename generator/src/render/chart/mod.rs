@@ -51,9 +51,9 @@ impl Default for Release<'_> {
 /// The charts of all components.
 pub fn render(catalogue: &Catalogue, release: Release) -> Tree {
     let mut tree = Tree::default();
-    let mut index = format!(
+    let mut index = String::from(
         "# Helm charts\n\nMade from `content/` by `dmf build`. Change the content, not these files: \
-         `dmf build --check` fails when they differ.\n\n| chart | what it is |\n| --- | --- |\n"
+         `dmf build --check` fails when they differ.\n\n| chart | what it is |\n| --- | --- |\n",
     );
     for component in &catalogue.components {
         let chart = &*component.about.chart;
@@ -65,7 +65,7 @@ pub fn render(catalogue: &Catalogue, release: Release) -> Tree {
         tree.add(folder.join("LICENSE"), LICENSE);
         tree.add(folder.join("Chart.yaml"), metadata::render(catalogue, component, release));
         tree.add(folder.join("README.md"), readme::render(catalogue, component));
-        tree.add(folder.join("templates/_alerts.tpl"), alerts::render(component));
+        tree.add(folder.join("templates/_alerts.tpl"), alerts::render(catalogue, component));
         tree.add(folder.join("values.schema.json"), schema::render(component));
         tree.add(folder.join("values.yaml"), values::render(catalogue, component));
     }

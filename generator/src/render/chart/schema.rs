@@ -1,6 +1,7 @@
 //! values.schema.json: refuses what would be ignored in silence.
 
 use catalogue::param::{Param, Unit};
+use catalogue::severity::Severity;
 use catalogue::{Alert, Component};
 use serde_json::{Map, Value, json};
 
@@ -32,15 +33,15 @@ pub(super) fn render(component: &Component) -> String {
         ("nameOverride", "text"),
         ("fullnameOverride", "text"),
         ("namespaceOverride", "text"),
-        ("commonLabels", "labels"),
-        ("commonAnnotations", "annotations"),
+        ("commonLabels", "objectLabels"),
+        ("commonAnnotations", "objectAnnotations"),
         ("rulesGroupName", "name"),
         ("defaultRunbookUrl", "text"),
         ("defaultKeepFiringFor", "duration"),
-        ("additionalPrometheusRuleLabels", "labels"),
-        ("additionalPrometheusRuleAnnotations", "annotations"),
+        ("additionalPrometheusRuleLabels", "objectLabels"),
+        ("additionalPrometheusRuleAnnotations", "objectAnnotations"),
         ("severityLabel", "labelName"),
-        ("severityMap", "labels"),
+        ("severityMap", "severityMap"),
         ("extraRules", "objects"),
         ("extraGroups", "objects"),
         ("extraManifests", "manifests"),
@@ -114,7 +115,7 @@ fn rule(alert: &Alert) -> Value {
 
 fn parameter(param: &Param) -> Value {
     let mut schema = match param.unit {
-        Unit::Duration => json!({ "$ref": "#/definitions/duration" }),
+        Unit::Duration => json!({ "$ref": "#/definitions/length" }),
         // Stands between double quotes in PromQL.
         Unit::Regex => json!({ "type": "string", "pattern": "^[^\"\\\\\n]*$" }),
         _ => json!({ "type": ["number", "null"] }),
@@ -143,6 +144,13 @@ fn number(value: f64) -> Value {
 fn definitions() -> Value {
     let scalar = json!({ "type": ["string", "number", "boolean", "null"] });
     let text_map = json!({ "type": ["object", "null"], "additionalProperties": scalar });
+    let named = |pattern: &str| {
+        let mut map = text_map.clone();
+        map["propertyNames"] = json!({ "pattern": pattern });
+        map
+    };
+    let severities: Map<_, _> =
+        Severity::ALL.iter().map(|one| (one.name().to_owned(), scalar.clone())).collect();
     let label_name = "^[a-zA-Z_][a-zA-Z0-9_]*$";
     let duration = "^$|^0$|^([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
     let mut own = properties(&RULE);
@@ -150,7 +158,6 @@ fn definitions() -> Value {
     own.insert("expr".to_owned(), json!({ "type": "string", "minLength": 1 }));
     let mut own_rule = closed(own);
     own_rule["type"] = json!("object");
-    own_rule["required"] = json!(["expr"]);
     own_rule["description"] =
         json!("A rule of your own: it needs expr. Or the name of an alert is misspelt.");
     json!({
@@ -161,10 +168,14 @@ fn definitions() -> Value {
         "count": { "type": ["integer", "null"], "minimum": 0 },
         "severity": { "type": ["string", "null"], "pattern": "^[^{}]*$" },
         "duration": { "type": ["string", "null"], "pattern": duration },
+        "length": { "type": ["string", "null"], "pattern": "^$|[1-9]", "allOf": [{ "pattern": duration }] },
         "labelName": { "type": "string", "pattern": label_name },
         "labelNames": { "type": ["array", "null"], "items": { "type": "string", "pattern": label_name } },
-        "labels": text_map,
-        "annotations": text_map,
+        "labels": named(label_name),
+        "objectLabels": text_map,
+        "severityMap": { "type": ["object", "null"], "properties": severities, "additionalProperties": false },
+        "annotations": named(label_name),
+        "objectAnnotations": text_map,
         "matchers": {
             "type": ["array", "object", "null"],
             "items": { "type": "string", "minLength": 1 },

@@ -108,16 +108,18 @@ pub(super) const EXTRAS: &[Switch] = &[
 
 /// The default of a switch for a component.
 pub(super) fn default(switch: &Switch, catalogue: &Catalogue, component: &Component) -> String {
-    let site = &*catalogue.site.url;
     switch.default.map_or_else(
         || match switch.key {
             "rulesGroupName" => scalar(&component.about.rule_group),
-            _ => {
-                scalar(&format!("{site}/{{{{chartVersion}}}}/runbooks/{}/{{{{alertName}}}}", component.name))
-            }
+            _ => scalar(&runbook_url(catalogue, component)),
         },
         str::to_owned,
     )
+}
+
+/// The default link to a runbook.
+pub(super) fn runbook_url(catalogue: &Catalogue, component: &Component) -> String {
+    format!("{}/{{{{chartVersion}}}}/runbooks/{}/{{{{alertName}}}}", &*catalogue.site.url, component.name)
 }
 
 /// Renders values.yaml.
