@@ -13,6 +13,7 @@ use crate::{markdown, sql};
 pub struct Library<'a> {
     pages: BTreeMap<&'a Path, &'a Arc<Source>>,
     others: BTreeSet<&'a Path>,
+    broken: &'a BTreeSet<PathBuf>,
 }
 
 /// Where a link leads.
@@ -37,6 +38,7 @@ impl<'a> Library<'a> {
         Self {
             pages: pages.map(|source| (source.path.as_path(), source)).collect(),
             others: rules.chain(metrics).chain(sql).collect(),
+            broken: &catalogue.broken,
         }
     }
 
@@ -56,6 +58,10 @@ impl<'a> Library<'a> {
             Some(source) if !anchor.is_empty() && !has(&source.text) => broken(anchor),
             Some(_) => Target::File(path),
             None if self.others.contains(path.as_path()) => Target::File(path),
+            // The file, or the alert that it belongs to, has other troubles.
+            None if path.exists() && self.broken.iter().any(|broken| broken.parent() == path.parent()) => {
+                Target::File(path)
+            }
             None => Target::Broken(format!("there is no file `{file}`")),
         }
     }

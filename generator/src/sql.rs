@@ -23,15 +23,56 @@ pub fn files(catalogue: &Catalogue) -> impl Iterator<Item = &Arc<Source>> {
     catalogue.alerts().flat_map(|(_, alert)| &alert.sql).chain(shared)
 }
 
+/// Brackets inside brackets that nobody writes by hand; the parser's stack ends somewhere beyond.
+const MAX_DEPTH: usize = 100;
+
+/// Bytes of one script; a longer one is data, and may nest in ways that are not counted here.
+const MAX_BYTES: usize = 16 * 1024;
+
+/// Stack for the parser, in bytes: enough for the worst script of that length. Only what is used is taken.
+const STACK: usize = 512 * 1024 * 1024;
+
 /// The syntax errors of a script. Variables of psql count as values.
 pub fn errors(text: &str) -> Vec<SqlError> {
-    let parsed = SourceFile::parse(&without_variables(text));
-    let errors = parsed.errors();
-    let errors = errors.iter().map(|error| {
-        let range = error.range();
-        SqlError { message: error.message().to_owned(), range: range.start().into()..range.end().into() }
-    });
-    errors.collect()
+    if let Some(at) = too_deep(text) {
+        let message = format!("brackets are nested more than {MAX_DEPTH} deep");
+        return vec![SqlError { message, range: at..at + 1 }];
+    }
+    if text.len() > MAX_BYTES {
+        return vec![SqlError {
+            message: format!("the script is longer than {MAX_BYTES} bytes"),
+            range: 0..0,
+        }];
+    }
+    let parse = || {
+        let parsed = SourceFile::parse(&without_variables(text));
+        let errors = parsed.errors();
+        let errors = errors.iter().map(|error| {
+            let range = error.range();
+            SqlError { message: error.message().to_owned(), range: range.start().into()..range.end().into() }
+        });
+        errors.collect()
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, parse);
+        let parsed = thread.ok().and_then(|thread| thread.join().ok());
+        parsed.unwrap_or_else(|| {
+            vec![SqlError { message: "the script cannot be parsed".to_owned(), range: 0..0 }]
+        })
+    })
+}
+
+/// Where brackets are nested too deep to be parsed.
+fn too_deep(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    text.char_indices().find_map(|(at, c)| {
+        match c {
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        (depth > MAX_DEPTH).then_some(at)
+    })
 }
 
 /// Replaces `:name`, `:'name'` and `:"name"` by as many bytes of something that parses.
@@ -73,6 +114,17 @@ fn without_variables(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_parser_would_not_survive_is_an_error() {
+        let nested = format!("SELECT {}1{};", "(".repeat(5000), ")".repeat(5000));
+        assert_eq!(errors(&nested)[0].message, "brackets are nested more than 100 deep");
+        assert_eq!(errors(&"NOT ".repeat(100_000))[0].message, "the script is longer than 16384 bytes");
+        // As deep as it may get; what comes of it does not matter, that it comes does.
+        for word in ["NOT ", "CASE WHEN ", "SELECT * FROM a JOIN ", "BEGIN "] {
+            errors(&format!("SELECT {}", word.repeat((MAX_BYTES - 10) / word.len())));
+        }
+    }
 
     #[test]
     fn psql_variables_become_values_of_the_same_length() {

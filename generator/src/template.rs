@@ -105,6 +105,7 @@ impl<'a> Template<'a> {
                 }
                 check(word, &declared)?;
             }
+            check_shape(&words)?;
             actions.push(words);
             from = end + 2;
         }
@@ -216,6 +217,45 @@ fn check(word: &Word<'_>, declared: &[&str]) -> Result<(), TemplateError> {
     Ok(())
 }
 
+/// Parentheses have partners, and something stands on both sides of each `|`.
+fn check_shape(words: &[Word<'_>]) -> Result<(), TemplateError> {
+    let mut open: Vec<&Word> = Vec::new();
+    // Whether an operand has been seen since the last `(` or `|`.
+    let mut operand = vec![false];
+    let needs_operand = words.first().is_some_and(|word| matches!(word.text, "if" | "with" | "range"));
+    for word in words.iter().skip(usize::from(needs_operand)) {
+        let filled = operand.last().copied().unwrap_or_default();
+        match word.text {
+            "(" => {
+                open.push(word);
+                operand.push(false);
+            }
+            ")" | "|" if !filled => {
+                let message = format!("nothing stands before `{}`", word.text);
+                return Err(error(&message, word.range.clone()));
+            }
+            ")" => {
+                operand.pop();
+                if open.pop().is_none() {
+                    return Err(error("`)` closes nothing", word.range.clone()));
+                }
+                operand.last_mut().into_iter().for_each(|seen| *seen = true);
+            }
+            "|" => operand.last_mut().into_iter().for_each(|seen| *seen = false),
+            _ => operand.last_mut().into_iter().for_each(|seen| *seen = true),
+        }
+    }
+    if let Some(word) = open.pop() {
+        return Err(error("`(` is never closed", word.range.clone()));
+    }
+    match words {
+        [.., last] if operand == [false] => {
+            Err(error(&format!("nothing stands behind `{}`", last.text), last.range.clone()))
+        }
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,6 +273,19 @@ mod tests {
         assert_eq!(message("{{ $label.a }}"), "unknown variable `$label`, did you mean `$labels`?");
         assert_eq!(message("{{ if $value }}x"), "`if` has no `end`");
         assert_eq!(message("{{ end }}"), "`end` closes nothing");
+        assert_eq!(message("{{ (humanize $value }}"), "`(` is never closed");
+        assert_eq!(message("{{ humanize $value) }}"), "`)` closes nothing");
+        assert_eq!(message("{{ ((((( }}"), "`(` is never closed");
+        assert_eq!(message("{{ if }}x{{ end }}"), "nothing stands behind `if`");
+        assert_eq!(message("{{ $value | }}"), "nothing stands behind `|`");
+        assert_eq!(message("{{ | humanize }}"), "nothing stands before `|`");
+        assert_eq!(message("{{ printf \"%s\" () }}"), "nothing stands before `)`");
+        for fine in [
+            "{{ if (eq $value 0.0) }}a{{ else if gt $value 1.0 }}b{{ end }}",
+            "{{ (humanize $value) | title }}",
+        ] {
+            assert!(Template::parse(fine).is_ok(), "{fine}");
+        }
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl Tree {
                 Ok(found) if found == **bytes => {}
                 Ok(_) => difference.stale.push(path.to_path_buf()),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    difference.missing.push(path.to_path_buf())
+                    difference.missing.push(path.to_path_buf());
                 }
                 Err(error) => return Err(at(&folder.join(path))(error)),
             }

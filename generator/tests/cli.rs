@@ -102,6 +102,34 @@ fn bad_content_is_reported_completely_and_nothing_is_written() {
 }
 
 #[test]
+fn one_mistake_is_one_problem_and_hides_no_other() {
+    let home = Home::new();
+    home.edit(ALERT, "severity: warning", "severty: warning");
+    home.edit("content/db/alerts/DbFull/runbook.md", "## Impact", "## Imapct");
+    let (code, text) = home.run(&["check"]);
+    assert_eq!(code, 1);
+    for expected in [
+        "unknown key `severty`",
+        "key `severity` is missing",
+        "unknown section `Imapct`",
+        "section `Impact` is missing",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    assert!(text.ends_with("4 errors, 0 warnings\n"), "{text}");
+
+    // What cannot be read at all makes nothing else look missing.
+    let home = Home::new();
+    home.edit(ALERT, "expr: |", "exprs: |");
+    let (_, text) = home.run(&["check"]);
+    assert!(text.ends_with("2 errors, 0 warnings\n"), "{text}");
+    let home = Home::new();
+    home.edit("content/db/metrics/db.yaml", "kind: gauge", "kind: guage");
+    let (_, text) = home.run(&["check"]);
+    assert!(text.ends_with("2 errors, 0 warnings\n") && !text.contains("produced by no metric"), "{text}");
+}
+
+#[test]
 fn content_that_is_not_there_is_a_plain_sentence() {
     let home = Home::new();
     let (code, text) = home.run(&["--content", "nowhere", "check"]);

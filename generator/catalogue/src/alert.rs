@@ -98,7 +98,8 @@ impl Rule {
         Some(Self {
             title: title?,
             group: group?,
-            severity: severity?,
+            // A wrong severity is reported; the other checks go on with the middle one.
+            severity: severity.unwrap_or(Severity::Warning),
             hold: hold?,
             keep_firing_for,
             params,

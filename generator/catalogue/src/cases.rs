@@ -18,6 +18,8 @@ pub struct Case {
     pub place: crate::source::Place,
     /// Series selectors with promtool's values notation.
     pub series: IndexMap<String, String>,
+    /// Where each selector and its values stand, near misses included.
+    pub places: Vec<SeriesPlace>,
     /// Step of the series and of the evaluations; one minute unless given.
     pub interval: PromDuration,
     /// The moment that is looked at; in a firing case the first at which it fires.
@@ -41,6 +43,19 @@ pub struct NearMiss {
     pub series: IndexMap<String, String>,
 }
 
+/// One line of input: a selector, its values, and where they stand.
+#[derive(Debug, Clone)]
+pub struct SeriesPlace {
+    /// The selector, filled in.
+    pub selector: String,
+    /// Where it stands.
+    pub selector_place: crate::source::Place,
+    /// The values, filled in.
+    pub values: String,
+    /// Where they stand.
+    pub values_place: crate::source::Place,
+}
+
 /// The kinds of cases that the generator derives from a firing case, and the keys that `skip` knows.
 pub const DERIVED: [&str; 4] = ["onset", "neighbour", "label", "selector"];
 
@@ -59,7 +74,10 @@ fn read_case(node: &Node, params: &Params, problems: &mut Problems) -> Option<Ca
     };
     let at = fields.text("at");
     let at = fields.parse(at, |text| PromDuration::new(&params.fill(text)));
-    let series = fields.required("series").map(|node| filled(node, params, fields.problems()));
+    let mut places = Vec::new();
+    let series = fields.required("series");
+    places.extend(series.into_iter().flat_map(|node| series_places(node, params)));
+    let series = series.map(|node| filled(node, params, fields.problems()));
     let fires = fields.required("fires").map(|node| {
         let items = list(node, fields.problems());
         items.iter().map(|item| filled(item, params, fields.problems())).collect::<Vec<_>>()
@@ -67,7 +85,8 @@ fn read_case(node: &Node, params: &Params, problems: &mut Problems) -> Option<Ca
     let texts = fields.optional("texts").map(|node| filled(node, params, fields.problems()));
     let near_misses = fields.optional("near_misses").map(|node| {
         let items = list(node, fields.problems());
-        items.iter().filter_map(|item| read_near_miss(item, params, fields.problems())).collect::<Vec<_>>()
+        let read = |item| read_near_miss(item, params, &mut places, fields.problems());
+        items.iter().filter_map(read).collect::<Vec<_>>()
     });
     let skip = fields.text_map("skip");
     for (key, text) in &skip {
@@ -82,6 +101,7 @@ fn read_case(node: &Node, params: &Params, problems: &mut Problems) -> Option<Ca
         name: params.fill(&name?),
         place: node.place(),
         series: series?,
+        places,
         interval: interval?,
         at: at?,
         fires: fires?,
@@ -103,12 +123,36 @@ fn read_case(node: &Node, params: &Params, problems: &mut Problems) -> Option<Ca
     Some(case)
 }
 
-fn read_near_miss(node: &Node, params: &Params, problems: &mut Problems) -> Option<NearMiss> {
+fn read_near_miss(
+    node: &Node,
+    params: &Params,
+    places: &mut Vec<SeriesPlace>,
+    problems: &mut Problems,
+) -> Option<NearMiss> {
     let mut fields = Fields::of(node, problems)?;
     let name = fields.text("name");
-    let series = fields.required("series").map(|node| filled(node, params, fields.problems()));
+    let series = fields.required("series");
+    places.extend(series.into_iter().flat_map(|node| series_places(node, params)));
+    let series = series.map(|node| filled(node, params, fields.problems()));
     fields.finish();
     Some(NearMiss { name: params.fill(&name?), series: series? })
+}
+
+/// The lines of a `series` mapping; what is no text is reported elsewhere.
+fn series_places(node: &Node, params: &Params) -> Vec<SeriesPlace> {
+    let entries = match &node.value {
+        crate::yaml::Value::Map(entries) => entries.as_slice(),
+        _ => &[],
+    };
+    let places = entries.iter().filter_map(|(selector, values)| {
+        Some(SeriesPlace {
+            selector: params.fill(&Text::of(selector)?),
+            selector_place: selector.place(),
+            values: params.fill(&Text::of(values)?),
+            values_place: values.place(),
+        })
+    });
+    places.collect()
 }
 
 /// A mapping of texts with the parameters filled in on both sides.

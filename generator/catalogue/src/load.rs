@@ -1,5 +1,6 @@
 //! Walks `content/` and builds the [`Catalogue`]. Nothing is skipped in silence: what has no place is a problem.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,9 +31,16 @@ pub struct Catalogue {
     pub shared: Vec<Arc<Source>>,
     /// Series that no component's exporter makes, such as `up`.
     pub shared_metrics: Vec<Query>,
+    /// Files that could not be understood completely. What seems to be missing may stand there.
+    pub broken: BTreeSet<PathBuf>,
 }
 
 impl Catalogue {
+    /// Whether a file of this name, or in a folder of this name, could not be understood.
+    pub fn has_broken(&self, name: &str) -> bool {
+        self.broken.iter().any(|path| path.iter().any(|part| part == name))
+    }
+
     /// All alerts with their component.
     pub fn alerts(&self) -> impl Iterator<Item = (&Component, &Alert)> {
         self.components
@@ -68,7 +76,11 @@ pub struct Loaded {
 /// Reads a content folder completely.
 pub fn load(root: &Path) -> Loaded {
     let mut problems = Problems::default();
-    let catalogue = Folder::open(root, &mut problems).and_then(|folder| read_root(&folder, &mut problems));
+    let mut catalogue =
+        Folder::open(root, &mut problems).and_then(|folder| read_root(&folder, &mut problems));
+    if let Some(catalogue) = &mut catalogue {
+        catalogue.broken = problems.iter().map(|problem| problem.spot.path().to_path_buf()).collect();
+    }
     Loaded { catalogue, problems }
 }
 
@@ -97,7 +109,15 @@ fn read_root(root: &Folder, problems: &mut Problems) -> Option<Catalogue> {
             },
         }
     }
-    Some(Catalogue { root: root.path.clone(), site: site?, components, pages, shared, shared_metrics })
+    Some(Catalogue {
+        root: root.path.clone(),
+        site: site?,
+        components,
+        pages,
+        shared,
+        shared_metrics,
+        broken: BTreeSet::new(),
+    })
 }
 
 fn read_component(name: Key, folder: &Folder, problems: &mut Problems) -> Option<Component> {

@@ -103,6 +103,11 @@ impl Problems {
         self.0.extend(others);
     }
 
+    /// The problems found so far.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.0.iter()
+    }
+
     /// Whether nothing was found.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -20,7 +20,7 @@ fn run(context: &Context, problems: &mut Problems) {
         for text in &rule.alert.rule.suppressed_by {
             let message = if **text == *rule.alert.name {
                 "an alert cannot suppress itself".to_owned()
-            } else if names.contains(&**text) {
+            } else if names.contains(&**text) || context.catalogue.has_broken(text) {
                 continue;
             } else {
                 format!("there is no alert `{}`", &**text)

@@ -21,7 +21,8 @@ fn run(context: &Context, problems: &mut Problems) {
                 problems.push(problem.help("write the name in front of the braces"));
                 continue;
             };
-            if !context.series.contains_key(name) {
+            // A series may be declared in a file that could not be read.
+            if !context.series.contains_key(name) && !context.catalogue.has_broken("metrics") {
                 let message = format!("`{name}` is produced by no metric");
                 let near = closest(name, context.series.keys().map(String::as_str));
                 let help = near.map_or(String::new(), |near| format!("did you mean `{near}`? or "));

@@ -26,6 +26,7 @@ mod alert_tests;
 mod alert_unknown_series;
 mod allow_unused;
 mod content_unfinished;
+mod metric_columns;
 mod metric_duplicate;
 mod metric_labels;
 mod metric_name;
@@ -66,6 +67,7 @@ pub const CHECKS: &[&Check] = &[
     &alert_tests::CHECK,
     &alert_unknown_series::CHECK,
     &content_unfinished::CHECK,
+    &metric_columns::CHECK,
     &metric_duplicate::CHECK,
     &metric_labels::CHECK,
     &metric_name::CHECK,

@@ -24,7 +24,12 @@ fn run(context: &Context, problems: &mut Problems) {
         linked.extend(links.iter().map(|link| Library::path(source.folder(), &link.destination)));
     }
     for source in sql::files(context.catalogue) {
-        if !linked.contains(&source.path) {
+        let unread = context.catalogue.broken.iter().any(|path| {
+            path.ends_with("runbook.md")
+                || path.ends_with("alert.yaml")
+                || path.extension().is_some_and(|ext| ext == "md")
+        });
+        if !linked.contains(&source.path) && !unread {
             let message = format!("nothing links `{}`", source.file_name());
             let problem = Problem::file(CHECK.name, &source.path, message);
             problems.push(problem.help(format!("link it from a runbook: `[…]({})`", source.file_name())));

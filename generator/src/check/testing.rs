@@ -18,12 +18,12 @@ const FILES: [(&str, &str); 8] = [
     (
         "x/metrics/pg.yaml",
         "help: H\nsource: s\nscope: server\nlabels: [slot]\nmetrics:\n  used: { kind: gauge, help: h }\n  \
-         errors_total: { kind: counter, help: h }\nqueries:\n  - since: 13\n    sql: SELECT 1\n",
+         errors_total: { kind: counter, help: h }\nqueries:\n  - since: 13\n    sql: SELECT slot, used, errors_total\n",
     ),
     (
         "x/metrics/pg_server.yaml",
         "help: H\nsource: s\nscope: server\nprefix: pg_\nmetrics:\n  limit: { kind: gauge, help: h }\nqueries:\n  \
-         - since: 13\n    sql: SELECT 1\n",
+         - since: 13\n    sql: SELECT 1 AS limit\n",
     ),
     ("x/alerts/PFoo/alert.yaml", ALERT),
     ("x/alerts/PFoo/tests.yaml", TESTS),

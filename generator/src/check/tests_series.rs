@@ -1,5 +1,7 @@
-//! Tests speak of series and labels that exist.
+//! Tests speak of series, labels and values that exist.
 
+use catalogue::cases::SeriesPlace;
+use catalogue::suggest::{closest, did_you_mean};
 use catalogue::{Problem, Problems};
 
 use super::{Check, Context};
@@ -8,46 +10,90 @@ use crate::promql::Promql;
 pub(super) const CHECK: Check = Check {
     name: "tests/series",
     doc: "A case feeds a series that no metric declares, or with labels that it does not have, or expects labels \
-          that the result cannot carry. Such a test passes and proves nothing.",
+          that the result cannot carry. Such a test passes and proves nothing. Values are written as promtool reads \
+          them: `81x20` (81 and 20 more), `0+5x20` (rising by 5), `1 2 _ 4` (a gap), `stale`.",
     run,
 };
 
 fn run(context: &Context, problems: &mut Problems) {
     for rule in &context.rules {
         for case in &rule.alert.cases {
-            let mut find = |message: String, help: &str| {
-                problems.push(Problem::error(CHECK.name, case.place.clone(), message).help(help));
-            };
-            for text in case.series.keys() {
-                let parsed = Promql::parse(text, &rule.alert.rule.params);
-                let selectors = parsed.as_ref().map(Promql::selectors).unwrap_or_default();
-                let [selector] = selectors[..] else {
-                    find(format!("`{text}` is not a series"), "write `name{label=\"value\"}`");
-                    continue;
-                };
-                let Some(labels) = selector.name.as_ref().and_then(|name| context.series.get(name)) else {
-                    find(format!("`{text}` is produced by no metric"), "feed what the exporter really makes");
-                    continue;
-                };
-                for matcher in &selector.matchers.matchers {
-                    if matcher.name != "__name__" && !labels.contains(&matcher.name) {
-                        let message =
-                            format!("`{text}` has a label `{}` that the metric does not have", matcher.name);
-                        find(message, "feed what the exporter really makes");
-                    }
+            for line in &case.places {
+                if let Some(problem) = selector(line, context, rule.alert) {
+                    problems.push(problem);
+                }
+                if let Some(item) = line.values.split_whitespace().find(|item| !is_value(item)) {
+                    let problem = Problem::error(
+                        CHECK.name,
+                        line.values_place.clone(),
+                        format!("`{item}` is no value"),
+                    );
+                    problems.push(problem.help("write for example `81x20`, `0+5x20`, `1 2 _ 4` or `stale`"));
                 }
             }
             let Ok((_, flow)) = &rule.expr else { continue };
             for name in case.fires.iter().flat_map(|labels| labels.keys()) {
                 if !flow.labels.open && !flow.labels.names.contains(name) {
-                    find(
-                        format!("the alert cannot carry label `{name}`"),
-                        "leave it out, or keep it in the rule",
-                    );
+                    let message = format!("the alert cannot carry label `{name}`");
+                    let problem = Problem::error(CHECK.name, case.place.clone(), message);
+                    problems.push(problem.help("leave it out, or keep it in the rule"));
                 }
             }
         }
     }
+}
+
+/// What is wrong with the selector of a line.
+fn selector(line: &SeriesPlace, context: &Context, alert: &catalogue::Alert) -> Option<Problem> {
+    let text = &line.selector;
+    let find = |message: String, help: String| {
+        Some(Problem::error(CHECK.name, line.selector_place.clone(), message).help(help))
+    };
+    let parsed = Promql::parse(text, &alert.rule.params);
+    let selectors = parsed.as_ref().map(Promql::selectors).unwrap_or_default();
+    let [selector] = selectors[..] else {
+        return find(format!("`{text}` is not a series"), "write `name{label=\"value\"}`".to_owned());
+    };
+    let name = selector.name.as_deref().unwrap_or_default();
+    let Some(labels) = context.series.get(name) else {
+        if context.catalogue.has_broken("metrics") {
+            return None;
+        }
+        let near = closest(name, context.series.keys().map(String::as_str));
+        let help = near.map_or_else(
+            || "declare it in a metrics file".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        return find(format!("`{name}` is produced by no metric"), help);
+    };
+    let foreign = selector
+        .matchers
+        .matchers
+        .iter()
+        .find(|matcher| matcher.name != "__name__" && !labels.contains(&matcher.name))?;
+    let help = did_you_mean(&foreign.name, labels.iter().map(String::as_str));
+    find(format!("`{name}` has no label `{}`", foreign.name), help)
+}
+
+/// Whether promtool reads an item of a series (promtool's notation of series).
+fn is_value(item: &str) -> bool {
+    if item.contains(['{', '}']) {
+        // Native histograms: promtool judges them.
+        return true;
+    }
+    let number = |text: &str| text.parse::<f64>().is_ok();
+    let times = |text: &str| text.parse::<u32>().is_ok();
+    match item {
+        "_" | "stale" => return true,
+        _ => {}
+    }
+    let (value, count) = item.rsplit_once('x').map_or((item, None), |(value, count)| (value, Some(count)));
+    if count.is_some_and(|count| !times(count)) {
+        return false;
+    }
+    let step = value.char_indices().skip(1).filter(|(_, c)| matches!(c, '+' | '-'));
+    let rising = |at: usize| number(&value[..at]) && number(&value[at + 1..]) && count.is_some();
+    (value == "_" && count.is_some()) || number(value) || step.clone().any(|(at, _)| rising(at))
 }
 
 #[cfg(test)]
@@ -61,10 +107,34 @@ mod tests {
             |from: &str, to: &str| findings(&CHECK, "x/alerts/PFoo/tests.yaml", &TESTS.replace(from, to));
         assert_eq!(
             with("pg_used", "pg_usd"),
-            ["1:3 `pg_usd{target=\"a\", slot=\"s\"}` is produced by no metric"]
+            ["2:13 `pg_usd` is produced by no metric", "6:39 `pg_usd` is produced by no metric"]
         );
-        assert_eq!(with("slot=", "slto=").len(), 1);
+        assert_eq!(with("slot=", "slto=").len(), 2);
+        assert_eq!(with("81x20", "81xx20"), ["2:46 `81xx20` is no value"]);
         assert_eq!(with("[{ target: a }]", "[{ slot: a }]"), ["1:3 the alert cannot carry label `slot`"]);
         assert!(with("", "").is_empty());
+    }
+
+    #[test]
+    fn values_are_those_of_promtool() {
+        for fine in [
+            "1",
+            "-1.5",
+            "81x20",
+            "0+5x20",
+            "1-0.5x3",
+            "_",
+            "_x5",
+            "stale",
+            "1e9x2",
+            "1e-3+1e-3x4",
+            "NaN",
+            "Inf",
+        ] {
+            assert!(is_value(fine), "{fine}");
+        }
+        for wrong in ["81xx20", "x5", "1+2", "a", "1x", "1x-1", "--1", "_+1x2"] {
+            assert!(!is_value(wrong), "{wrong}");
+        }
     }
 }
