@@ -25,9 +25,10 @@ pub fn alert(content: &Path, component: &str, name: &str) -> Result<Vec<PathBuf>
     if folder.exists() {
         return Err(format!("`{}` exists already", folder.display()));
     }
-    let group = about.groups.keys().next().map_or("FIXME", String::as_str);
+    let groups: Vec<_> = about.groups.keys().map(String::as_str).collect();
+    let groups = groups.join(", ");
     let label = about.labels.first().map_or("instance", |(label, _)| &**label);
-    let fill = |text: &str| text.replace("NAME", &name).replace("GROUP", group).replace("LABEL", label);
+    let fill = |text: &str| text.replace("NAME", &name).replace("GROUPS", &groups).replace("LABEL", label);
     let files =
         [("alert.yaml", ALERT), ("tests.yaml", TESTS), ("runbook.md", RUNBOOK), ("diagnosis.sql", SQL)];
     write(&folder, files.map(|(file, text)| (file.to_owned(), fill(text))))
@@ -55,8 +56,10 @@ fn component_folder(
     content: &Path,
     component: &str,
 ) -> Result<(PathBuf, catalogue::component::About), String> {
-    let loaded = catalogue::load(content).catalogue;
-    let mut components = loaded.map_or(Vec::new(), |catalogue| catalogue.components);
+    let Some(loaded) = catalogue::load(content).catalogue else {
+        return Err(format!("`{}` is not a whole content folder: `dmf check` says why", content.display()));
+    };
+    let mut components = loaded.components;
     let index = components.iter().position(|known| *known.name == *component);
     let Some(index) = index else {
         let names: Vec<_> = components.iter().map(|known| &*known.name).collect();

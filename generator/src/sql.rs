@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use catalogue::Catalogue;
+use catalogue::need::with_schemas;
 use catalogue::source::Source;
 use squawk_syntax::ast::SourceFile;
 
@@ -45,7 +46,8 @@ pub fn errors(text: &str) -> Vec<SqlError> {
         }];
     }
     let parse = || {
-        let parsed = SourceFile::parse(&without_variables(text));
+        let text = with_schemas(text, |name| "s".repeat("@extschema:@".len() + name.len()));
+        let parsed = SourceFile::parse(&without_variables(&text));
         let errors = parsed.errors();
         let errors = errors.iter().map(|error| {
             let range = error.range();
@@ -124,6 +126,12 @@ mod tests {
         for word in ["NOT ", "CASE WHEN ", "SELECT * FROM a JOIN ", "BEGIN "] {
             errors(&format!("SELECT {}", word.repeat((MAX_BYTES - 10) / word.len())));
         }
+    }
+
+    #[test]
+    fn the_schema_of_an_extension_is_a_name() {
+        assert_eq!(errors("SELECT 1 FROM @extschema:pg_buffercache@.pg_buffercache"), []);
+        assert_eq!(errors("SELECT 1 FROM @extschema:a@.a WHERE WHERE")[0].range.start, 36);
     }
 
     #[test]

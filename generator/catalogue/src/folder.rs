@@ -45,6 +45,8 @@ impl Folder {
                 Ok(entry) if entry.file_name().to_str().is_none() => {
                     problems.push(Problem::file("content/file", entry.path(), "the name is not valid UTF-8"));
                 }
+                // What editors and file managers leave behind is nobody's content.
+                Ok(entry) if is_scratch(entry.file_name().to_str().unwrap_or_default()) => {}
                 Ok(entry) if entry.file_type().is_dir() => folder.folders.push(entry.into_path()),
                 Ok(entry) => folder.files.push(entry.into_path()),
             }
@@ -116,6 +118,11 @@ impl Folder {
             });
         }
     }
+}
+
+/// Hidden files, and backups of editors.
+fn is_scratch(name: &str) -> bool {
+    name.starts_with('.') || name.ends_with('~') || name.starts_with('#')
 }
 
 fn file_name(path: &Path) -> &str {

@@ -15,6 +15,7 @@ pub mod interpolate;
 pub mod load;
 pub mod metric;
 pub mod name;
+pub mod need;
 pub mod page;
 pub mod param;
 pub mod problem;

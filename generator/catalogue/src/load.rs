@@ -231,6 +231,8 @@ mod tests {
             ("x/alerts/P-Bar/alert.yaml", b"title: \xff\n"),
             ("x/alerts/PBig/alert.yaml", &vec![b'#'; 10_000_000]),
             ("x/notes.txt", b"hello"),
+            ("x/.notes.txt.swp", b"\xff"),
+            ("x/component.yaml~", b"old"),
         ]);
         std::os::unix::fs::symlink(folder.path(), folder.path().join("x/alerts/loop")).unwrap();
         let messages = messages(&folder);
@@ -247,6 +249,10 @@ mod tests {
         ] {
             assert!(messages.iter().any(|message| message == expected), "{expected}\n{messages:#?}");
         }
+        assert!(
+            !messages.iter().any(|message| message.contains(".swp") || message.contains('~')),
+            "{messages:#?}"
+        );
     }
 
     #[test]

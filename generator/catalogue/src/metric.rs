@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use crate::decode::{Fields, entries, list};
 use crate::duration::PromDuration;
 use crate::name::{LabelName, SeriesName};
+use crate::need::Need;
 use crate::problem::{Problem, Problems};
 use crate::source::Source;
 use crate::suggest::did_you_mean;
@@ -39,9 +40,11 @@ pub struct Query {
     /// How long the query may take.
     pub timeout: Option<PromDuration>,
     /// Privileges and extensions that it needs beyond `pg_monitor`.
-    pub needs: Vec<Text>,
+    pub needs: Vec<Need>,
     /// Whether the exporter runs it unless told otherwise.
     pub default: bool,
+    /// Whether its names mislead and exist only for dashboards of another exporter: served with `--compat` alone.
+    pub compat: bool,
     /// Checks that are silenced here, with the reason.
     pub allow: IndexMap<String, Text>,
 }
@@ -189,6 +192,8 @@ impl Query {
         let timeout = fields.optional_text("timeout");
         let timeout = fields.parse(timeout, PromDuration::new);
         let needs = fields.texts("needs");
+        let needs = needs.into_iter().filter_map(|text| fields.parse(Some(text), Need::new)).collect();
+        let compat = fields.flag("compat").unwrap_or(false);
         let default = fields.flag("default").unwrap_or(true);
         let allow = fields.text_map("allow");
         let queries = fields.optional("queries");
@@ -214,6 +219,7 @@ impl Query {
             timeout,
             needs,
             default,
+            compat,
             allow,
         })
     }

@@ -7,7 +7,8 @@ use super::{Check, Context};
 
 pub(super) const CHECK: Check = Check {
     name: "metric/name",
-    doc: "Counters end in `_total` and nothing else does; info metrics end in `_info`; a unit stands in the name \
+    doc: "Counters end in `_total` and nothing else does; info metrics end in `_info`; `_count`, \
+          `_sum` and `_bucket` are for histograms; a unit stands in the name \
           and is a base unit: seconds, bytes, ratio (Prometheus manual, \"Metric and label naming\"). Names that \
           dashboards already read are kept and allowed with that reason.",
     run,
@@ -18,6 +19,9 @@ const BASE_UNITS: [&str; 3] = ["seconds", "bytes", "ratio"];
 
 /// Units that have a better one, and numbers of things, which have none.
 const NO_UNITS: [&str; 1] = ["count"];
+
+/// What the parts of histograms and summaries end in.
+const OF_HISTOGRAMS: [&str; 3] = ["_count", "_sum", "_bucket"];
 
 fn run(context: &Context, problems: &mut Problems) {
     for (_, _, metric) in context.catalogue.series() {
@@ -38,6 +42,12 @@ fn run(context: &Context, problems: &mut Problems) {
             find(
                 format!("`{name}` is a {}, but the name says otherwise", metric.kind.name()),
                 "info metrics end in `_info`, and only they do",
+            );
+        }
+        if let Some(suffix) = OF_HISTOGRAMS.iter().find(|suffix| name.ends_with(*suffix)) {
+            find(
+                format!("`{name}` ends in `{suffix}`, which belongs to histograms and summaries"),
+                "name what is counted or added up",
             );
         }
         match metric.unit.as_deref() {
@@ -74,6 +84,7 @@ mod tests {
             ["5:3 `z_a_total` is a gauge, but the name says otherwise"]
         );
         assert_eq!(with("a: { kind: counter, help: h }").len(), 1);
+        assert_eq!(with("a_count: { kind: gauge, help: h }").len(), 1);
         assert_eq!(with("a: { kind: info, help: h }").len(), 1);
         assert_eq!(
             with("a: { kind: gauge, unit: minutes, help: h }"),

@@ -16,7 +16,7 @@ fn run(context: &Context, problems: &mut Problems) {
         if let Err(error) = &rule.expr {
             let place = rule.alert.rule.expr.place_of(error.range.clone());
             let problem = Problem::error(CHECK.name, place, error.message.clone());
-            problems.push(problem.help("`promtool promql format '…'` often says more"));
+            problems.push(problem.help("compare with the manual of Prometheus; `promtool check rules` on the rule says it in other words"));
         }
     }
 }

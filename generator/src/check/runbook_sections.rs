@@ -40,7 +40,7 @@ fn run(context: &Context, problems: &mut Problems) {
             _ => find(
                 0..0,
                 format!("the runbook does not start with `# {}`", rule.alert.name),
-                "add the title",
+                "the title is the name of the folder: change one of the two",
             ),
         }
         for heading in headings.iter().skip(1).filter(|heading| heading.level == 1) {

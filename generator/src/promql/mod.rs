@@ -46,7 +46,10 @@ impl Promql {
         let tokens = tokens.map_err(|message| SyntaxError { message, range: 0..text.len() })?;
         let tree = promql_parser::parser::parse(&filled.text).map_err(|message| {
             let message = message.lines().next().unwrap_or_default().to_lowercase();
-            SyntaxError { message, range: 0..text.len() }
+            let (message, range) =
+                tokens::culprit(&filled.text, &tokens, &|text| promql_parser::parser::parse(text).is_ok())
+                    .unwrap_or((message, 0..filled.text.len()));
+            SyntaxError { message, range: filled.source(range) }
         })?;
         let promql = Self { tree, tokens, filled };
         promql.refuse_extensions()?;
@@ -104,6 +107,12 @@ mod tests {
         assert_eq!(error("sum(up"), ("unclosed left parenthesis".to_owned(), "sum(up"));
         assert_eq!(error("up{a=\"1\" or b=\"2\"} > 0").0, "`or` between matchers is not PromQL");
         assert_eq!(error("1 + sort_by_label(up, \"a\")").1, "sort_by_label");
+        assert_eq!(
+            error("max(icnrease(up[5m])) > 1"),
+            ("`icnrease` is not a function".to_owned(), "icnrease")
+        );
+        assert_eq!(error("up > > 1"), ("`>` follows an operator".to_owned(), ">"));
+        assert_eq!(error("1 + max(up +)").1, "max(up +)");
         assert!(Promql::parse("up >", &Params::default()).is_err());
         assert!(Promql::parse("", &Params::default()).is_err());
     }

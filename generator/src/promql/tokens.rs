@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use lrpar::{Lexeme, Lexer};
 use promql_parser::parser::token::{
-    T_BY, T_GROUP_LEFT, T_GROUP_RIGHT, T_IGNORING, T_LEFT_BRACE, T_LEFT_BRACKET, T_LEFT_PAREN, T_ON,
-    T_RIGHT_BRACE, T_RIGHT_BRACKET, T_RIGHT_PAREN, T_WITHOUT, TokenId, TokenType,
+    T_ADD, T_BY, T_GROUP_LEFT, T_GROUP_RIGHT, T_IDENTIFIER, T_IGNORING, T_LEFT_BRACE, T_LEFT_BRACKET,
+    T_LEFT_PAREN, T_ON, T_RIGHT_BRACE, T_RIGHT_BRACKET, T_RIGHT_PAREN, T_SUB, T_WITHOUT, TokenId, TokenType,
 };
 
 /// A token.
@@ -60,4 +60,37 @@ pub fn closing(tokens: &[Token], open: usize) -> Option<usize> {
         }
     }
     None
+}
+
+/// What is wrong with a text that does not parse, as near as can be told: two operators in a row, an unknown
+/// function, or the smallest call that does not parse by itself.
+pub fn culprit(
+    text: &str,
+    tokens: &[Token],
+    parses: &dyn Fn(&str) -> bool,
+) -> Option<(String, Range<usize>)> {
+    let binary = |token: &Token| TokenType::new(token.id).is_operator() && !matches!(token.id, T_ADD | T_SUB);
+    if let Some(pair) = tokens.windows(2).find(|pair| binary(&pair[0]) && binary(&pair[1])) {
+        let range = pair[1].range.clone();
+        return Some((format!("`{}` follows an operator", &text[range.clone()]), range));
+    }
+    let calls = tokens.windows(2).enumerate().filter(|(_, pair)| pair[1].id == T_LEFT_PAREN);
+    let calls = calls.filter(|(_, pair)| pair[0].id == T_IDENTIFIER || pair[0].is_aggregation());
+    let calls = calls.filter_map(|(index, pair)| {
+        let close = closing(tokens, index + 1)?;
+        Some((
+            &pair[0],
+            pair[0].range.start..tokens[close].range.end,
+            tokens[index + 1].range.end..tokens[close].range.start,
+        ))
+    });
+    let mut broken: Vec<_> = calls.filter(|(_, call, _)| !parses(&text[call.clone()])).collect();
+    broken.sort_by_key(|(_, call, _)| call.len());
+    let (name, call, arguments) = broken.into_iter().next()?;
+    let name_text = &text[name.range.clone()];
+    // With arguments that parse, it is the name.
+    if name.id == T_IDENTIFIER && parses(&text[arguments]) {
+        return Some((format!("`{name_text}` is not a function"), name.range.clone()));
+    }
+    Some((format!("this call of `{name_text}` does not parse"), call))
 }
