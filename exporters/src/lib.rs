@@ -1,6 +1,15 @@
 //! What the exporters share: the metric definitions of `content/`, embedded at build time and read through the
 //! same catalogue that checks the rules against them.
 
+pub mod args;
+pub mod config;
+pub mod exposition;
+pub mod log;
+pub mod postgresql;
+pub mod sample;
+pub mod scrape;
+pub mod serve;
+
 use catalogue::Problems;
 use catalogue::metric::Query;
 use catalogue::source::Source;
