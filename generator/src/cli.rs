@@ -38,6 +38,9 @@ enum Command {
         /// Where the charts go.
         #[arg(long, value_name = "DIR", default_value = "charts-out")]
         charts_out: PathBuf,
+        /// Where the site's files go: the queries for other exporters.
+        #[arg(long, value_name = "DIR", default_value = "site-out")]
+        site_out: PathBuf,
     },
     /// Finds everything that is wrong with the content, in one run.
     Check {
@@ -110,10 +113,10 @@ impl Cli {
     /// Runs the command.
     pub fn run(self) -> ExitCode {
         let end = match self.command {
-            Command::Build { check, release, charts_out } => {
+            Command::Build { check, release, charts_out, site_out } => {
                 let stamped = Release::default();
                 let stamped = Release { version: release.as_deref().unwrap_or(stamped.version), ..stamped };
-                build(&self.content, check, stamped, &charts_out)
+                build(&self.content, check, stamped, &charts_out, &site_out)
             }
             Command::Check { format } => run_checks(&self.content, format),
             Command::Explain { check } => explain(check.as_deref()),
@@ -188,13 +191,20 @@ fn run_checks(content: &Path, format: Format) -> End {
     End::Problems
 }
 
-fn build(content: &Path, check: bool, release: Release, charts_out: &Path) -> End {
+fn build(content: &Path, check: bool, release: Release, charts_out: &Path, site_out: &Path) -> End {
     let catalogue = match clean(content) {
         Ok(catalogue) => catalogue,
         Err(end) => return end,
     };
     let charts = render::chart::render(&catalogue, release);
-    if check { compare(&charts, charts_out) } else { write(&charts, charts_out) }
+    if check {
+        // The site is not committed, so it cannot be stale.
+        return compare(&charts, charts_out);
+    }
+    match write(&charts, charts_out) {
+        End::Fine => write(&render::queries::render(&catalogue), site_out),
+        end => end,
+    }
 }
 
 fn write(tree: &Tree, folder: &Path) -> End {

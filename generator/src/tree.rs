@@ -12,6 +12,9 @@ use walkdir::WalkDir;
 /// deleted.
 const MANIFEST: &str = ".made-by-dmf";
 
+/// The empty file by which git keeps a folder whose content it ignores. It stays.
+const KEEP: &str = ".gitkeep";
+
 /// Files by their path in the output folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tree(BTreeMap<PathBuf, Vec<u8>>);
@@ -105,7 +108,8 @@ impl Tree {
             return Err(WriteError::Foreign(folder.join(foreign)));
         }
         let new = sibling(folder, &std::process::id().to_string());
-        let written = self.write_new(&new).and_then(|()| exchange(&new, folder));
+        let keep = folder.join(KEEP).exists();
+        let written = self.write_new(&new, keep).and_then(|()| exchange(&new, folder));
         let _ = fs::remove_dir_all(&new);
         written.map(|()| true)
     }
@@ -127,13 +131,16 @@ impl Tree {
         files_of(folder).into_iter().find(|path| !ours(path))
     }
 
-    fn write_new(&self, folder: &Path) -> Result<(), WriteError> {
+    fn write_new(&self, folder: &Path, keep: bool) -> Result<(), WriteError> {
         for (path, bytes) in &self.with_manifest() {
             let path = folder.join(path);
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent).map_err(at(parent))?;
             }
             fs::write(&path, bytes).map_err(at(&path))?;
+        }
+        if keep {
+            fs::write(folder.join(KEEP), "").map_err(at(folder))?;
         }
         Ok(())
     }
@@ -159,11 +166,12 @@ fn sweep(folder: &Path) {
     }
 }
 
-/// The files and links below a folder, sorted, relative to it.
+/// The files and links below a folder, sorted, relative to it; without the one that only keeps the folder.
 fn files_of(folder: &Path) -> Vec<PathBuf> {
     let entries = WalkDir::new(folder).sort_by_file_name().into_iter().filter_map(Result::ok);
     let files = entries.filter(|entry| !entry.file_type().is_dir());
-    files.filter_map(|entry| entry.path().strip_prefix(folder).ok().map(Path::to_path_buf)).collect()
+    let paths = files.filter_map(|entry| entry.path().strip_prefix(folder).ok().map(Path::to_path_buf));
+    paths.filter(|path| path != Path::new(KEEP)).collect()
 }
 
 /// Puts the new folder in place of the old one in one step, which leaves the old one under the new one's name.
@@ -209,6 +217,15 @@ mod tests {
         assert!(!new.write(&out).unwrap());
         assert!(new.compare(&out).unwrap().is_empty());
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1, "nothing is left beside the folder");
+    }
+
+    #[test]
+    fn a_folder_that_git_keeps_is_still_kept() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join(KEEP), "").unwrap();
+        assert!(tree(&[("a", "1")]).write(root.path()).unwrap());
+        assert!(!tree(&[("a", "1")]).write(root.path()).unwrap());
+        assert!(root.path().join(KEEP).exists() && root.path().join("a").exists());
     }
 
     #[test]

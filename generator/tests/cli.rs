@@ -173,6 +173,7 @@ fn a_new_alert_passes_once_it_is_filled_in() {
             if file == "alert.yaml" || file == "tests.yaml" { "db_load_percent" } else { "Something." };
         home.edit(&path, "FIXME", series);
     }
+    home.edit("content/db/alerts/DbLoad/alert.yaml", "group: db_load_percent", "group: space");
     home.edit("content/db/alerts/DbLoad/alert.yaml", "summary: db_load_percent", "summary: The load is high");
     let (code, text) = home.run(&["check"]);
     assert_eq!(code, 0, "{text}");
@@ -215,5 +216,5 @@ fn killed_at_any_moment_the_output_is_the_old_or_the_new() {
     assert_eq!(home.run(&["build", "--release", "3.0.0"]).0, 0);
     let left: Vec<_> =
         fs::read_dir(home.path(".")).unwrap().filter_map(Result::ok).map(|entry| entry.file_name()).collect();
-    assert_eq!(left.len(), 2, "nothing is left beside content and charts-out: {left:?}");
+    assert_eq!(left.len(), 3, "nothing is left beside content, charts-out and site-out: {left:?}");
 }

@@ -1,11 +1,14 @@
 //! README.md of a chart: how to install and change it, with every value.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use catalogue::param::Param;
 use catalogue::{Catalogue, Component};
 
 use super::alerts_in_order;
 use super::values::{EXTRAS, SWITCHES, about, default, value};
+use crate::promql::Promql;
 
 /// Renders README.md.
 pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
@@ -28,20 +31,34 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
         let _ =
             writeln!(text, "| [{}]({link}) | {} | {hold} | {} |", alert.name, rule.severity, &*rule.summary);
     }
+    text += "\n## What it needs\n\nPrometheus 2.42 or newer, and an exporter that serves the series below. An alert of which nobody serves the \
+             series stays quiet, so compare before you rely on it:\n\n| alert | series that it reads |\n| --- | --- |\n";
+    for alert in alerts_in_order(component) {
+        let series: BTreeSet<_> = Promql::parse(&alert.rule.expr, &alert.rule.params)
+            .map(|promql| promql.selectors().iter().filter_map(|selector| selector.name.clone()).collect())
+            .unwrap_or_default();
+        let series: Vec<_> = series.iter().map(|name| format!("`{name}`")).collect();
+        let _ = writeln!(text, "| {} | {} |", alert.name, series.join(", "));
+    }
     text += "\n## Change an alert\n\nEverything about one alert stands under its name; what you do not name stays as it is.\n\n```yaml\nrules:\n";
     let alerts = alerts_in_order(component);
-    let changed = alerts.iter().find(|alert| !alert.rule.params.is_empty());
-    if let Some((alert, param)) = changed.and_then(|alert| Some((alert, alert.rule.params.iter().next()?))) {
+    // The example moves a threshold: a number that has bounds.
+    let bounded = |param: &&Param| param.unit.is_number() && param.max.is_some();
+    let example = alerts.iter().find_map(|alert| Some((alert, alert.rule.params.iter().find(bounded)?)));
+    if let Some((alert, param)) = example {
         let _ = writeln!(
             text,
             "  {}:\n    severity: info\n    for: 30m\n    params:\n      {}: {}\n    labels:\n      team: database",
             alert.name,
             param.name,
-            value(param)
+            param
+                .number()
+                .zip(param.max)
+                .map_or_else(|| value(param), |(now, max)| now.midpoint(max).floor().to_string())
         );
     }
     if let Some(alert) =
-        alerts.iter().rev().find(|alert| changed.is_none_or(|changed| changed.name != alert.name))
+        alerts.iter().rev().find(|alert| example.is_none_or(|(other, _)| other.name != alert.name))
     {
         let _ = writeln!(text, "  {}:\n    enabled: false", alert.name);
     }
@@ -69,7 +86,7 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
         | `params.<param>` | Thresholds, windows and patterns, see below. |\n\
         | `labels`, `annotations` | Added to the alert's, or in their place. An empty text removes one. |\n\
         | `runbookUrl` | Runbook link of this alert; empty means none. |\n\
-        | `expr` | An expression of your own instead of the chart's. |\n\
+        | `expr` | An expression of your own instead of the chart's; its parameters and description do not follow it. |\n\
         | `additionalExprLabels` | Matchers for this alert only. |\n\
         | `additionalRuleLabels` | A mapping: labels. A list: matchers, as in earlier charts. |\n\
         | `pintComments` | Comments for pint, without `# pint`. |\n";
@@ -87,7 +104,7 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
         }
     }
     text += &format!(
-        "\n## Upgrading\n\nFrom the charts published before under this name: values files go on working. What changed in the rules, \
+        "\n## Upgrading\n\nFrom the charts published before under this name: values files go on working. Some rules read other series than before, see above. What changed in the rules, \
          and why, is on [the differences page]({url}/latest/differences). Changes of each release are in Chart.yaml \
          (`artifacthub.io/changes`).\n"
     );
