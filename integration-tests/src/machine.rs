@@ -1,0 +1,125 @@
+//! Something that programs of an image run on: a container, or, where no engine answers, the image's folder as the
+//! root of a process.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use testcontainers::core::{ExecCommand, Mount};
+use testcontainers::runners::AsyncRunner as _;
+use testcontainers::{ContainerAsync, GenericImage, ImageExt as _};
+use tokio::process::Command;
+
+use crate::images::Programs;
+
+/// A running machine. It is gone when this is dropped.
+pub enum Machine {
+    /// A container on the host's network.
+    Container(Box<ContainerAsync<GenericImage>>),
+    /// A folder that commands see as `/`.
+    Folder(PathBuf),
+}
+
+/// User and group of the server.
+const POSTGRES: &str = "999:999";
+
+/// The label of the tests' containers; its value is the process that made them.
+const LABEL: &str = "org.dmf.test";
+
+/// Removes the containers of test processes that were killed.
+pub fn sweep() -> Result<()> {
+    let format = format!("{{{{.ID}}}} {{{{.Label \"{LABEL}\"}}}}");
+    let list = ["ps", "--all", "--filter", &format!("label={LABEL}"), "--format", &format];
+    let output = std::process::Command::new("docker").args(list).output()?;
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let Some((id, process)) = line.split_once(' ') else { continue };
+        if !std::path::Path::new("/proc").join(process).exists() {
+            crate::debian::call(std::process::Command::new("docker").args(["rm", "--force", id]))?;
+        }
+    }
+    Ok(())
+}
+
+impl Machine {
+    /// Starts one that does nothing yet.
+    pub async fn start(programs: &Programs) -> Result<Self> {
+        let name = match programs {
+            Programs::Folder(folder) => {
+                let null = folder.join("dev/null");
+                if !null.exists() {
+                    let node = ["-m", "666", &null.display().to_string(), "c", "1", "3"];
+                    let made = crate::debian::call(std::process::Command::new("mknod").args(node));
+                    // Another test may have been quicker.
+                    made.or_else(|error| if null.exists() { Ok(()) } else { Err(error) })?;
+                }
+                return Ok(Self::Folder(folder.clone()));
+            }
+            Programs::Image(name) => name,
+        };
+        let (image, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
+        let request = GenericImage::new(image, tag)
+            .with_entrypoint("sleep")
+            .with_cmd(["infinity"])
+            .with_network("host")
+            .with_user("999:999")
+            .with_labels([(LABEL, std::process::id().to_string())])
+            // The data lives in memory: quick, and gone with the container.
+            .with_mount(Mount::tmpfs_mount("/tmp"))
+            .with_startup_timeout(Duration::from_mins(1));
+        let container =
+            request.start().await.with_context(|| format!("the image `{name}` does not start"))?;
+        Ok(Self::Container(Box::new(container)))
+    }
+
+    /// The lines of `/proc/*/stat`, with process ids as the machine sees them.
+    pub async fn processes(&self) -> Result<Vec<String>> {
+        if let Self::Container(_) = self {
+            let script =
+                "for stat in /proc/[0-9]*/stat; do read -r line < $stat && echo \"$line\"; done; true";
+            return Ok(self.run(script).await?.lines().map(str::to_owned).collect());
+        }
+        let entries = std::fs::read_dir("/proc")?.filter_map(Result::ok);
+        // A process may end while they are read.
+        Ok(entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok()).collect())
+    }
+
+    /// Runs a shell script on it; the output, or an error with what the script said.
+    pub async fn run(&self, script: &str) -> Result<String> {
+        let (code, out, err) = match self {
+            Self::Container(container) => {
+                let mut result = container.exec(ExecCommand::new(["sh", "-c", script])).await?;
+                let out = result.stdout_to_vec().await?;
+                let err = result.stderr_to_vec().await?;
+                let code = loop {
+                    match result.exit_code().await? {
+                        Some(code) => break code,
+                        None => tokio::time::sleep(Duration::from_millis(5)).await,
+                    }
+                };
+                (code, out, err)
+            }
+            Self::Folder(folder) => {
+                let script = format!("export PATH={} LANG=C.UTF-8\n{script}", postgresql_path(folder));
+                let mut command = Command::new("chroot");
+                command.arg(format!("--userspec={POSTGRES}")).arg(folder).args(["sh", "-c", &script]);
+                command.stdin(Stdio::null());
+                let output = command.output().await?;
+                (output.status.code().map_or(-1, i64::from), output.stdout, output.stderr)
+            }
+        };
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).trim().to_owned();
+        if code != 0 {
+            bail!("exit code {code}: {} {}", text(out), text(err));
+        }
+        Ok(text(out))
+    }
+}
+
+fn postgresql_path(folder: &std::path::Path) -> String {
+    let versions =
+        std::fs::read_dir(folder.join("usr/lib/postgresql")).into_iter().flatten().filter_map(Result::ok);
+    let bin =
+        versions.map(|version| format!("/usr/lib/postgresql/{}/bin:", version.file_name().to_string_lossy()));
+    bin.collect::<String>() + "/usr/bin:/bin"
+}

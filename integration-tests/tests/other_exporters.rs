@@ -1,0 +1,153 @@
+//! The queries in the formats of other exporters, in those programs: everything that our rules read is there.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    clippy::too_many_lines,
+    reason = "a test may panic, compares exactly and tells a whole story"
+)]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Stdio;
+
+use integration_tests::exporter::{Exporter, Samples};
+use integration_tests::images::POSTGRESQL;
+use integration_tests::postgres::Postgres;
+use integration_tests::{eventually, http, setup};
+use tokio::io::AsyncReadExt as _;
+
+fn downloads() -> generator::tree::Tree {
+    let loaded = catalogue::load(&setup::root().join("content"));
+    generator::render::queries::render(&loaded.catalogue.expect("the content loads"))
+}
+
+fn file(tree: &generator::tree::Tree, path: &str) -> String {
+    let found = tree.files().find(|(known, _)| *known == Path::new(path));
+    let (_, bytes) = found.unwrap_or_else(|| panic!("{path} is not made"));
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn names(samples: &Samples) -> BTreeSet<String> {
+    let own = |name: &str| {
+        ["pg_scrape_", "process_", "postgresql_exporter_"].iter().any(|prefix| name.starts_with(prefix))
+    };
+    samples.iter().map(|sample| sample.name.clone()).filter(|name| !own(name)).collect()
+}
+
+async fn in_postgres_exporter(major: u32) {
+    let server = Postgres::major(major).start().await.unwrap();
+    server
+        .sql("postgres", "CREATE TABLE t (id serial PRIMARY KEY); INSERT INTO t DEFAULT VALUES; ANALYZE t")
+        .await
+        .unwrap();
+    let grants = Exporter::postgresql().env("DATA_SOURCE_NAME", server.dsn("postgres")).arg("check-grants");
+    let (_, grants, _) = grants.output().await.unwrap();
+    let psql = format!("psql -X -h 127.0.0.1 -p {} -U postgres -f - <<'END'\n{grants}\nEND", server.port);
+    server.run(&psql).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let queries = folder.path().join("queries.yaml");
+    std::fs::write(
+        &queries,
+        file(&downloads(), &format!("downloads/postgres_exporter/queries-postgresql-{major}.yaml")),
+    )
+    .unwrap();
+    std::fs::write(folder.path().join("empty.yml"), "{}\n").unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = format!("127.0.0.1:{port}");
+    let mut command = tokio::process::Command::new(setup::root().join("tools/bin/postgres_exporter"));
+    let collectors = "database locks replication replication_slot roles stat_bgwriter stat_database stat_progress_vacuum stat_user_tables statio_user_tables wal";
+    command.args(collectors.split(' ').map(|name| format!("--no-collector.{name}")));
+    command.args([
+        "--disable-default-metrics",
+        "--disable-settings-metrics",
+        "--web.listen-address",
+        &address,
+    ]);
+    command
+        .arg("--config.file")
+        .arg(folder.path().join("empty.yml"))
+        .arg("--extend.query-path")
+        .arg(&queries);
+    command
+        .env("DATA_SOURCE_NAME", server.dsn("postgres") + "?sslmode=disable")
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    let mut child = command.spawn().unwrap();
+    let text =
+        eventually!("postgres_exporter answers", http::get(&address, "/metrics", &[]).await.ok()).text();
+    let theirs = Samples::parse(&text);
+    let ours = Exporter::postgresql().env("DATA_SOURCE_NAME", server.dsn("postgres")).start().await.unwrap();
+    let ours = ours.scrape().await.unwrap();
+    let errors = theirs.all("pg_exporter_last_scrape_error", &[]).map(|sample| sample.value).sum::<f64>();
+    let mut said = String::new();
+    if errors >= 1.0 {
+        child.start_kill().unwrap();
+        child.stderr.take().unwrap().read_to_string(&mut said).await.unwrap();
+    }
+    assert!(errors < 1.0, "PostgreSQL {major}: {said}");
+    let (theirs_names, ours_names) = (names(&theirs), names(&ours));
+    // What the format cannot express is listed in the file.
+    let config = std::fs::read_to_string(&queries).unwrap();
+    let listed = |name: &String| {
+        config.contains(&format!("# Not expressible, because its namespace is taken: {name}\n"))
+    };
+    let rules = catalogue::load(&setup::root().join("content")).catalogue.unwrap();
+    for name in config
+        .lines()
+        .filter_map(|line| line.strip_prefix("# Not expressible, because its namespace is taken: "))
+    {
+        let read = rules.alerts().any(|(_, alert)| alert.rule.expr.contains(name));
+        assert!(!read, "a rule reads {name}, which the file lacks");
+    }
+    let missing: Vec<_> = ours_names.difference(&theirs_names).filter(|name| !listed(name)).collect();
+    assert_eq!(missing, Vec::<&String>::new(), "PostgreSQL {major}");
+    for sample in ours.iter().filter(|sample| sample.name.starts_with("pg_settings_")) {
+        let value = theirs.one(&sample.name, &[]);
+        // Settings that each program sets for its own session differ.
+        let own = ["timeout", "jit"].iter().any(|word| sample.name.contains(word));
+        assert!(own || (value - sample.value).abs() < 1e-6, "{}: {value} and {}", sample.name, sample.value);
+    }
+}
+
+#[tokio::test]
+async fn postgres_exporter_takes_the_queries() {
+    for major in POSTGRESQL {
+        in_postgres_exporter(major).await;
+    }
+}
+
+/// The program is in no package registry that the tests can reach; what can be checked without it is the format.
+#[test]
+fn collector_files_of_sql_exporter_have_its_form() {
+    let tree = downloads();
+    let mut collectors = 0;
+    for (path, bytes) in tree.files().filter(|(path, _)| path.to_string_lossy().ends_with(".collector.yml")) {
+        let value: serde_yaml::Value =
+            serde_yaml::from_slice(bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let query = &value["queries"][0];
+        assert_eq!(query["query_name"], value["collector_name"]);
+        for metric in value["metrics"].as_sequence().unwrap() {
+            assert!(["gauge", "counter"].contains(&metric["type"].as_str().unwrap()));
+            assert_eq!(metric["query_ref"], value["collector_name"]);
+            assert!(!metric["help"].as_str().unwrap().is_empty());
+        }
+        collectors += 1;
+    }
+    assert!(collectors > 100, "{collectors}");
+    for major in POSTGRESQL {
+        let text = file(&tree, &format!("downloads/sql_exporter/postgresql-{major}/sql_exporter.yml"));
+        let value: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
+        for job in value["jobs"].as_sequence().unwrap() {
+            for name in job["collectors"].as_sequence().unwrap() {
+                file(
+                    &tree,
+                    &format!(
+                        "downloads/sql_exporter/postgresql-{major}/{}.collector.yml",
+                        name.as_str().unwrap()
+                    ),
+                );
+            }
+        }
+    }
+}
