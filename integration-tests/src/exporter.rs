@@ -242,15 +242,16 @@ impl Samples {
         )
     }
 
-    /// All samples of a series whose labels include these.
+    /// All samples of a series whose labels include these; an empty label is one that is not there.
     pub fn all<'a>(
         &'a self,
         name: &'a str,
         labels: &'a [(&'a str, &'a str)],
     ) -> impl Iterator<Item = &'a Sample> {
         self.0.iter().filter(move |sample| {
-            let fits =
-                |(label, value): &(&str, &str)| sample.labels.get(*label).is_some_and(|own| own == value);
+            let fits = |(label, value): &(&str, &str)| {
+                sample.labels.get(*label).map_or("", String::as_str) == *value
+            };
             sample.name == name && labels.iter().all(fits)
         })
     }

