@@ -8,11 +8,13 @@ use catalogue::{Catalogue, Problem};
 use clap::{Parser, Subcommand};
 
 use crate::render::chart::Release;
+use crate::render::site::Material;
+use crate::render::site::theme::Theme;
 use crate::report::{self, Format};
 use crate::rule_tests::{self, Selection};
 use crate::tools::Tools;
 use crate::tree::Tree;
-use crate::{check, new, render};
+use crate::{check, history, new, render};
 
 /// Builds Helm charts from content/, checks it, and tests its rules.
 #[derive(Debug, Parser)]
@@ -27,7 +29,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Checks the content and writes the charts.
+    /// Checks the content and writes the charts and the site.
     Build {
         /// Writes nothing; fails and lists the files that are stale, missing or extra.
         #[arg(long)]
@@ -38,9 +40,15 @@ enum Command {
         /// Where the charts go.
         #[arg(long, value_name = "DIR", default_value = "charts-out")]
         charts_out: PathBuf,
-        /// Where the site's files go: the queries for other exporters.
+        /// Where the site goes.
         #[arg(long, value_name = "DIR", default_value = "site-out")]
         site_out: PathBuf,
+        /// Address under which the site is published, instead of site.yaml's `url` and the version.
+        #[arg(long, value_name = "URL")]
+        base_url: Option<String>,
+        /// Folder with templates and static files that replace those of the theme.
+        #[arg(long, value_name = "DIR")]
+        theme: Option<PathBuf>,
     },
     /// Finds everything that is wrong with the content, in one run.
     Check {
@@ -113,10 +121,17 @@ impl Cli {
     /// Runs the command.
     pub fn run(self) -> ExitCode {
         let end = match self.command {
-            Command::Build { check, release, charts_out, site_out } => {
+            Command::Build { check, release, charts_out, site_out, base_url, theme } => {
                 let stamped = Release::default();
                 let stamped = Release { version: release.as_deref().unwrap_or(stamped.version), ..stamped };
-                build(&self.content, check, stamped, &charts_out, &site_out)
+                let (theme, base_url) = (theme.as_deref(), base_url.as_deref());
+                build(
+                    &self.content,
+                    check,
+                    stamped,
+                    &charts_out,
+                    &SiteTo { folder: &site_out, base_url, theme },
+                )
             }
             Command::Check { format } => run_checks(&self.content, format),
             Command::Explain { check } => explain(check.as_deref()),
@@ -191,7 +206,41 @@ fn run_checks(content: &Path, format: Format) -> End {
     End::Problems
 }
 
-fn build(content: &Path, check: bool, release: Release, charts_out: &Path, site_out: &Path) -> End {
+/// Where the site goes and how.
+struct SiteTo<'a> {
+    folder: &'a Path,
+    base_url: Option<&'a str>,
+    theme: Option<&'a Path>,
+}
+
+impl SiteTo<'_> {
+    /// The site of a catalogue.
+    fn render(&self, catalogue: &Catalogue, release: Release, charts: &Tree) -> Result<Tree, String> {
+        let theme = Theme::read(self.theme)?;
+        let readme = |(path, bytes): (&Path, &[u8])| {
+            let chart = path.to_str()?.strip_suffix("/README.md")?;
+            Some((chart.to_owned(), String::from_utf8_lossy(bytes).into_owned()))
+        };
+        let url = self.base_url.map_or_else(
+            || format!("{}/{}", &*catalogue.site.url, release.version),
+            |url| url.trim_end_matches('/').to_owned(),
+        );
+        let material = Material {
+            version: Some(release.version),
+            url: &url,
+            versions: false,
+            newest: None,
+            history: history::read(&catalogue.root),
+            charts: charts.files().filter_map(readme).collect(),
+            checks: check::kinds().map(|kind| (kind.name, kind.doc)).collect(),
+        };
+        let mut tree = render::site::render(catalogue, &theme, &material)?;
+        tree.extend(render::queries::render(catalogue));
+        Ok(tree)
+    }
+}
+
+fn build(content: &Path, check: bool, release: Release, charts_out: &Path, site: &SiteTo) -> End {
     let catalogue = match clean(content) {
         Ok(catalogue) => catalogue,
         Err(end) => return end,
@@ -202,7 +251,10 @@ fn build(content: &Path, check: bool, release: Release, charts_out: &Path, site_
         return compare(&charts, charts_out);
     }
     match write(&charts, charts_out) {
-        End::Fine => write(&render::queries::render(&catalogue), site_out),
+        End::Fine => match site.render(&catalogue, release, &charts) {
+            Ok(tree) => write(&tree, site.folder),
+            Err(message) => End::Failed(message),
+        },
         end => end,
     }
 }

@@ -6,6 +6,8 @@
 pub mod check;
 pub mod cli;
 pub mod filled;
+pub mod highlight;
+pub mod history;
 pub mod links;
 pub mod markdown;
 pub mod new;

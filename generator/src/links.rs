@@ -37,7 +37,11 @@ impl<'a> Library<'a> {
         let sql = sql::files(catalogue).map(|source| source.path.as_path());
         Self {
             pages: pages.map(|source| (source.path.as_path(), source)).collect(),
-            others: rules.chain(metrics).chain(sql).collect(),
+            others: rules
+                .chain(metrics)
+                .chain(sql)
+                .chain(catalogue.pictures.iter().map(|s| s.path.as_path()))
+                .collect(),
             broken: &catalogue.broken,
         }
     }

@@ -68,6 +68,13 @@ impl Tree {
         debug_assert!(before.is_none(), "{} is rendered twice", path.display());
     }
 
+    /// Adds the files of another tree.
+    pub fn extend(&mut self, other: Self) {
+        for (path, bytes) in other.0 {
+            self.add(path, bytes);
+        }
+    }
+
     /// The files, sorted by path.
     pub fn files(&self) -> impl Iterator<Item = (&Path, &[u8])> {
         self.0.iter().map(|(path, bytes)| (path.as_path(), bytes.as_slice()))

@@ -27,6 +27,8 @@ pub struct Catalogue {
     pub components: Vec<Component>,
     /// The pages by name.
     pub pages: Vec<Page>,
+    /// The pictures of the pages.
+    pub pictures: Vec<Arc<Source>>,
     /// Fragments that several runbooks use.
     pub shared: Vec<Arc<Source>>,
     /// Series that no component's exporter makes, such as `up`.
@@ -90,13 +92,24 @@ fn read_root(root: &Folder, problems: &mut Problems) -> Option<Catalogue> {
     root.refuse_files(&["site.yaml"], problems);
     let mut components = Vec::new();
     let (mut pages, mut shared, mut shared_metrics) = (Vec::new(), Vec::new(), Vec::new());
+    let mut pictures = Vec::new();
     for path in &root.folders {
         let Some(folder) = Folder::open(path, problems) else { continue };
         match folder.name() {
             "pages" => {
-                folder.refuse_folders(&[], problems);
-                let sources = folder.files_with(&["md"], problems);
-                pages.extend(sources.iter().filter_map(|source| Page::read(source, problems)));
+                let sections: Vec<_> =
+                    folder.folders.iter().filter_map(|path| Folder::open(path, problems)).collect();
+                for folder in std::iter::once(&folder).chain(&sections) {
+                    if folder.name() != "pages" {
+                        folder.refuse_folders(&[], problems);
+                    }
+                    for source in folder.files_with(&["md", "svg"], problems) {
+                        match source.path.extension().is_some_and(|extension| extension == "svg") {
+                            true => pictures.push(source),
+                            false => pages.extend(Page::read(&source, problems)),
+                        }
+                    }
+                }
             }
             "shared" => {
                 folder.refuse_folders(&["metrics"], problems);
@@ -114,6 +127,7 @@ fn read_root(root: &Folder, problems: &mut Problems) -> Option<Catalogue> {
         site: site?,
         components,
         pages,
+        pictures,
         shared,
         shared_metrics,
         broken: BTreeSet::new(),

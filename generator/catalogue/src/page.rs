@@ -13,10 +13,12 @@ use crate::yaml;
 pub struct Page {
     /// The file.
     pub source: Arc<Source>,
-    /// The file stem: the URL.
+    /// The path below `pages/` without the extension: the URL.
     pub name: String,
     /// The title.
     pub title: Text,
+    /// What the page is about, in one sentence.
+    pub description: Option<Text>,
     /// Place in the menu, small numbers first.
     pub weight: f64,
     /// Where the Markdown starts in the file.
@@ -39,10 +41,21 @@ impl Page {
         let node = yaml::parse(&front, problems)?;
         let mut fields = Fields::of(&node, problems)?;
         let title = fields.text("title");
+        let description = fields.optional_text("description");
         let weight = fields.number("weight");
         fields.finish();
-        let name = source.file_name().trim_end_matches(".md").to_owned();
-        Some(Self { source: Arc::clone(source), name, title: title?, weight: weight.unwrap_or(0.0), body })
+        let stem = source.file_name().trim_end_matches(".md");
+        let section =
+            source.folder().file_name().and_then(|name| name.to_str()).filter(|name| *name != "pages");
+        let name = section.map_or_else(|| stem.to_owned(), |section| format!("{section}/{stem}"));
+        Some(Self {
+            source: Arc::clone(source),
+            name,
+            title: title?,
+            description,
+            weight: weight.unwrap_or(0.0),
+            body,
+        })
     }
 
     /// The Markdown.

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use catalogue::{Alert, Catalogue, Component, interpolate};
 use serde_json::{Value, json};
 
-use super::alerts_in_order;
 use super::values::runbook_url;
 use crate::promql::Promql;
 use crate::promql::sites::{Part, Slot};
@@ -13,7 +12,7 @@ use crate::promql::sites::{Part, Slot};
 /// Renders the definitions of a chart.
 pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
     let chart = &*component.about.chart;
-    let alerts = alerts_in_order(component);
+    let alerts = component.in_order();
     let mut text = format!(
         "{{{{/* What the chart knows of each alert, in the order of the rules. Made by dmf. */}}}}\n\
          {{{{- define \"{chart}.alerts\" -}}}}\n[\n"

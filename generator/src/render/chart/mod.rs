@@ -12,8 +12,8 @@ mod values;
 
 use std::path::PathBuf;
 
+use catalogue::Catalogue;
 use catalogue::duration::PromDuration;
-use catalogue::{Catalogue, Component};
 
 use crate::tree::Tree;
 
@@ -80,14 +80,6 @@ fn scalar(text: &str) -> String {
         && !["y", "n", "yes", "no", "on", "off", "true", "false", "null"].contains(&&*text.to_lowercase());
     let duration = text != "0" && PromDuration::new(text).is_ok();
     if plain || duration { text.to_owned() } else { serde_json::Value::from(text).to_string() }
-}
-
-/// The alerts in the order in which one triages: by group, then by name.
-fn alerts_in_order(component: &Component) -> Vec<&catalogue::Alert> {
-    let mut alerts: Vec<_> = component.alerts.iter().collect();
-    let position = |alert: &catalogue::Alert| component.about.groups.get_index_of(&*alert.rule.group);
-    alerts.sort_by_key(|alert| (position(alert), alert.name.to_string()));
-    alerts
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use catalogue::param::Param;
 use catalogue::{Catalogue, Component};
 
-use super::alerts_in_order;
 use super::values::{EXTRAS, SWITCHES, about, default, value};
 use crate::promql::Promql;
 
@@ -24,7 +23,7 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
         &*component.about.description, component.name, component.name
     );
     text += "## Alerts\n\n| alert | severity | for | what it says |\n| --- | --- | --- | --- |\n";
-    for alert in alerts_in_order(component) {
+    for alert in component.in_order() {
         let rule = &alert.rule;
         let link = format!("{url}/latest/runbooks/{}/{}", component.name, alert.name);
         let hold = rule.params.fill(&rule.hold);
@@ -33,7 +32,7 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
     }
     text += "\n## What it needs\n\nPrometheus 2.42 or newer, and an exporter that serves the series below. An alert of which nobody serves the \
              series stays quiet, so compare before you rely on it:\n\n| alert | series that it reads |\n| --- | --- |\n";
-    for alert in alerts_in_order(component) {
+    for alert in component.in_order() {
         let series: BTreeSet<_> = Promql::parse(&alert.rule.expr, &alert.rule.params)
             .map(|promql| promql.selectors().iter().filter_map(|selector| selector.name.clone()).collect())
             .unwrap_or_default();
@@ -41,7 +40,7 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
         let _ = writeln!(text, "| {} | {} |", alert.name, series.join(", "));
     }
     text += "\n## Change an alert\n\nEverything about one alert stands under its name; what you do not name stays as it is.\n\n```yaml\nrules:\n";
-    let alerts = alerts_in_order(component);
+    let alerts = component.in_order();
     // The example moves a threshold: a number that has bounds.
     let bounded = |param: &&Param| param.unit.is_number() && param.max.is_some();
     let example = alerts.iter().find_map(|alert| Some((alert, alert.rule.params.iter().find(bounded)?)));
@@ -91,7 +90,7 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
         | `additionalRuleLabels` | A mapping: labels. A list: matchers, as in earlier charts. |\n\
         | `pintComments` | Comments for pint, without `# pint`. |\n";
     text += "\n### Parameters: `rules.<alert>.params.<param>`\n\n| alert | param | default | what it is |\n| --- | --- | --- | --- |\n";
-    for alert in alerts_in_order(component) {
+    for alert in component.in_order() {
         for param in alert.rule.params.iter() {
             let _ = writeln!(
                 text,

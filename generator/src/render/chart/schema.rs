@@ -5,7 +5,6 @@ use catalogue::severity::Severity;
 use catalogue::{Alert, Component};
 use serde_json::{Map, Value, json};
 
-use super::alerts_in_order;
 use super::values::about;
 
 /// Draft 7 is what every Helm 3 and 4 reads.
@@ -14,7 +13,7 @@ const DRAFT: &str = "http://json-schema.org/draft-07/schema#";
 /// Renders values.schema.json.
 pub(super) fn render(component: &Component) -> String {
     let groups = component.about.groups.iter().map(|(name, title)| (name.clone(), group(title)));
-    let rules = alerts_in_order(component).into_iter().map(|alert| (alert.name.to_string(), rule(alert)));
+    let rules = component.in_order().into_iter().map(|alert| (alert.name.to_string(), rule(alert)));
     let mut rules = closed(rules.collect());
     // Any other name is a rule of the user, which is whole when it has an expression.
     rules["additionalProperties"] = json!({ "$ref": "#/definitions/ownRule" });

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use catalogue::param::Param;
 use catalogue::{Alert, Catalogue, Component};
 
-use super::{alerts_in_order, scalar};
+use super::scalar;
 
 /// A switch that is not about one alert.
 pub(super) struct Switch {
@@ -151,7 +151,7 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
     }
     text += "\n# The alerts. Further keys: keepFiringFor, labels, annotations, runbookUrl, expr, pintComments, additionalExprLabels. A\n\
              # name that is not listed here is a rule of your own and needs `expr`.\nrules:\n";
-    for alert in alerts_in_order(component) {
+    for alert in component.in_order() {
         text += &rule(alert);
     }
     for switch in EXTRAS {

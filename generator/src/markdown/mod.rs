@@ -1,4 +1,7 @@
-//! Markdown: headings, links and code blocks. The only file that knows the Markdown parser.
+//! Markdown: headings, links, code blocks, and HTML of the site. The only module that knows the Markdown parser.
+
+mod directive;
+pub mod html;
 
 use std::ops::Range;
 

@@ -1,0 +1,147 @@
+//! The same knowledge for machines: rule files, JSON, feed, sitemap, texts for assistants, the search index.
+
+use catalogue::Catalogue;
+use serde_json::{Value, json};
+
+use super::draft::Draft;
+use super::{Material, home, paths, rule, runbook, search};
+use crate::markdown::html::escape;
+use crate::tree::Tree;
+
+/// Adds all of it.
+pub(super) fn add(catalogue: &Catalogue, material: &Material, drafts: &[Draft], tree: &mut Tree) {
+    let url = material.url;
+    for component in &catalogue.components {
+        let path = format!("downloads/{}-rules.yaml", component.name);
+        tree.add(path, rule::file(component, &format!("{url}/runbooks")));
+    }
+    let pretty = |value: &Value| format!("{value:#}\n");
+    tree.add("alerts.json", pretty(&alerts(catalogue, material)));
+    tree.add("metrics.json", pretty(&metrics(catalogue, material)));
+    tree.add("search-index.js", search::index(drafts));
+    tree.add("sitemap.xml", sitemap(material, drafts));
+    tree.add("robots.txt", format!("User-agent: *\nAllow: /\nSitemap: {url}/sitemap.xml\n"));
+    tree.add("llms.txt", llms(catalogue, material, drafts));
+    tree.add(paths::FEED, feed(catalogue, material, drafts));
+}
+
+fn alerts(catalogue: &Catalogue, material: &Material) -> Value {
+    let mut alerts = Vec::new();
+    for component in &catalogue.components {
+        for (_, group, members) in home::groups(component) {
+            for alert in members {
+                let rule = &alert.rule;
+                let params: serde_json::Map<String, Value> = rule
+                    .params
+                    .iter()
+                    .map(|param| {
+                        let about = json!({
+                            "value": param.number().map_or_else(|| Value::from(&*param.value), Value::from),
+                            "unit": param.unit.name(), "min": param.min, "max": param.max, "help": &*param.help,
+                        });
+                        (param.name.to_string(), about)
+                    })
+                    .collect();
+                alerts.push(json!({
+                    "name": &*alert.name,
+                    "aliases": rule.aliases.iter().map(|(name, _)| &**name).collect::<Vec<_>>(),
+                    "component": &*component.name,
+                    "group": group,
+                    "title": &*rule.title,
+                    "severity": rule.severity.name(),
+                    "expr": rule.params.fill(&rule.expr),
+                    "for": rule.params.fill(&rule.hold),
+                    "params": params,
+                    "summary": rule.params.fill(&rule.summary),
+                    "description": rule.params.fill(&rule.description),
+                    "series": runbook::series(alert),
+                    "runbook": paths::canonical(material.url, &paths::runbook(component, alert)),
+                }));
+            }
+        }
+    }
+    json!({ "version": material.version, "alerts": alerts })
+}
+
+fn metrics(catalogue: &Catalogue, material: &Material) -> Value {
+    let mut readers: std::collections::HashMap<String, Vec<&str>> = std::collections::HashMap::new();
+    for (_, alert) in catalogue.alerts() {
+        for series in runbook::series(alert) {
+            readers.entry(series).or_default().push(&alert.name);
+        }
+    }
+    let metrics: Vec<_> = catalogue
+        .series()
+        .map(|(component, query, metric)| {
+            json!({
+                "name": &*metric.series,
+                "exporter": component.map(|component| format!("{}-exporter", component.name)),
+                "kind": metric.kind.name(),
+                "unit": metric.unit.as_deref(),
+                "labels": query.labels.iter().map(|label| &**label).collect::<Vec<_>>(),
+                "help": metric.help.split_whitespace().collect::<Vec<_>>().join(" "),
+                "alerts": readers.get(&*metric.series).cloned().unwrap_or_default(),
+            })
+        })
+        .collect();
+    json!({ "version": material.version, "metrics": metrics })
+}
+
+fn sitemap(material: &Material, drafts: &[Draft]) -> String {
+    let mut text = String::from(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n",
+    );
+    for draft in drafts {
+        let date = draft.file.as_ref().and_then(|file| material.history.get(file));
+        let date = date.map_or(String::new(), |change| format!("<lastmod>{}</lastmod>", change.date));
+        text += &format!(
+            "<url><loc>{}</loc>{date}</url>\n",
+            escape(&paths::canonical(material.url, &draft.path))
+        );
+    }
+    text + "</urlset>\n"
+}
+
+fn llms(catalogue: &Catalogue, material: &Material, drafts: &[Draft]) -> String {
+    let mut text = format!("# {}\n\n> {}\n\n", &*catalogue.site.title, &*catalogue.site.description);
+    for (title, kind) in [("Pages", "page"), ("Runbooks", "runbook")] {
+        text += &format!("## {title}\n\n");
+        for draft in drafts.iter().filter(|draft| draft.kind == kind && draft.twin.is_some()) {
+            let twin = format!("{}/{}", material.url, draft.path.replace("index.html", "index.md"));
+            text += &format!("- [{}]({twin}): {}\n", draft.title, draft.description);
+        }
+        text.push('\n');
+    }
+    text + &format!("## Data\n\n- [Alerts]({0}/alerts.json)\n- [Metrics]({0}/metrics.json)\n", material.url)
+}
+
+/// Entries of a feed.
+const NEWEST: usize = 50;
+
+/// The runbooks that changed last. Without git nobody knows, and the feed is empty.
+fn feed(catalogue: &Catalogue, material: &Material, drafts: &[Draft]) -> String {
+    let mut changed: Vec<_> = drafts
+        .iter()
+        .filter_map(|draft| Some((material.history.get(draft.file.as_ref()?)?, draft)))
+        .collect();
+    changed.sort_by(|(a, first), (b, second)| b.date.cmp(&a.date).then_with(|| first.path.cmp(&second.path)));
+    let url = material.url;
+    let updated = changed.first().map_or("1970-01-01", |(change, _)| &change.date);
+    let mut text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<feed xmlns=\"http://www.w3.org/2005/Atom\">\n<title>{}</title>\n\
+         <id>{url}/</id>\n<link href=\"{url}/\"/>\n<link rel=\"self\" href=\"{url}/{}\"/>\n<updated>{updated}T00:00:00Z</updated>\n\
+         <author><name>{0}</name></author>\n",
+        escape(&catalogue.site.title),
+        paths::FEED,
+    );
+    for (change, draft) in changed.into_iter().take(NEWEST) {
+        let link = escape(&paths::canonical(url, &draft.path));
+        text += &format!(
+            "<entry><title>{}</title><id>{link}</id><link href=\"{link}\"/><updated>{}T00:00:00Z</updated><summary>{}</summary></entry>\n",
+            escape(&draft.title),
+            change.date,
+            escape(&draft.description),
+        );
+    }
+    text + "</feed>\n"
+}

@@ -1,0 +1,291 @@
+//! Puts the theme around the drafts.
+
+use catalogue::Catalogue;
+use rayon::prelude::*;
+use serde_json::{Map, Value, json};
+
+use super::body::Bodies;
+use super::draft::{Draft, toc};
+use super::menu::Menu;
+use super::theme::Theme;
+use super::{Material, paths};
+use crate::sql;
+use crate::tree::Tree;
+
+/// Alerts up to which everything fits on one page.
+const PRINTED: usize = 300;
+
+/// All pages, the SQL files beside them, the redirects and the page for what is not there.
+pub(super) fn publish(
+    catalogue: &Catalogue,
+    theme: &Theme,
+    material: &Material,
+    bodies: &Bodies,
+    drafts: &[Draft],
+) -> Result<Tree, String> {
+    let publisher = Publisher {
+        theme,
+        material,
+        bodies,
+        menu: Menu::of(catalogue, drafts),
+        site: site(catalogue, material),
+    };
+    let order: Vec<usize> = (0..drafts.len()).filter(|index| drafts[*index].in_order).collect();
+    let position: std::collections::HashMap<usize, usize> =
+        order.iter().enumerate().map(|(at, index)| (*index, at)).collect();
+    let pages: Vec<_> = drafts
+        .par_iter()
+        .enumerate()
+        .map(|(index, draft)| {
+            let near = |step: isize| {
+                let at = position.get(&index)?.checked_add_signed(step)?;
+                order.get(at).map(|index| &drafts[*index])
+            };
+            publisher.page(draft, near(-1), near(1))
+        })
+        .collect();
+    let mut tree = Tree::default();
+    for (draft, html) in drafts.iter().zip(pages) {
+        tree.add(&draft.path, html?);
+        if let Some(twin) = &draft.twin {
+            tree.add(draft.path.replace("index.html", "index.md"), twin.clone());
+        }
+    }
+    for source in sql::files(catalogue) {
+        if let Some(path) = bodies.paths.of_file(&source.path) {
+            tree.add(path, source.text.clone());
+        }
+    }
+    if printable(catalogue) {
+        tree.add(paths::PRINT, publisher.print(drafts)?);
+    }
+    tree.add("404.html", publisher.not_found()?);
+    for (from, to, title) in redirects(catalogue) {
+        tree.add(from.clone(), publisher.redirect(&from, &to, &title)?);
+    }
+    Ok(tree)
+}
+
+fn printable(catalogue: &Catalogue) -> bool {
+    catalogue.alerts().count() <= PRINTED
+}
+
+fn site(catalogue: &Catalogue, material: &Material) -> Value {
+    let newest = material.newest.map(|version| json!({ "version": version, "href": "../latest/index.html" }));
+    json!({
+        "title": &*catalogue.site.title,
+        "description": &*catalogue.site.description,
+        "url": material.url,
+        "repository": &*catalogue.site.repository,
+        "language": "en",
+        "version": material.version,
+        "versions": material.versions,
+        "newest": newest,
+        "search": true,
+        "icon": "static/icon.svg",
+        "links": {
+            "alerts": paths::ALERTS,
+            "metrics": paths::METRICS,
+            "print": printable(catalogue).then_some(paths::PRINT),
+            "feed": paths::FEED,
+        },
+    })
+}
+
+/// Old names, short links, and the section of all runbooks: where from, where to, title.
+fn redirects(catalogue: &Catalogue) -> Vec<(String, String, String)> {
+    let mut redirects =
+        vec![("runbooks/index.html".to_owned(), paths::ALERTS.to_owned(), "All alerts".to_owned())];
+    for (component, alert) in catalogue.alerts() {
+        let to = paths::runbook(component, alert);
+        let title = alert.name.to_string();
+        redirects.push((format!("a/{}/index.html", alert.name), to.clone(), title.clone()));
+        for (alias, _) in &alert.rule.aliases {
+            redirects.push((
+                format!("runbooks/{}/{alias}/index.html", component.name),
+                to.clone(),
+                title.clone(),
+            ));
+            redirects.push((format!("a/{alias}/index.html"), to.clone(), title.clone()));
+        }
+    }
+    redirects.sort();
+    redirects.dedup_by(|a, b| a.0 == b.0);
+    redirects
+}
+
+struct Publisher<'a> {
+    theme: &'a Theme,
+    material: &'a Material<'a>,
+    bodies: &'a Bodies<'a>,
+    menu: Menu<'a>,
+    site: Value,
+}
+
+impl Publisher<'_> {
+    fn page(&self, draft: &Draft, previous: Option<&Draft>, next: Option<&Draft>) -> Result<String, String> {
+        let near =
+            |draft: Option<&Draft>| draft.map(|draft| json!({ "title": draft.title, "href": draft.path }));
+        let changed = draft.file.as_ref().and_then(|file| self.material.history.get(file)).map(|change| {
+            let short = change.commit.get(..7).unwrap_or(&change.commit);
+            let repository = self.site["repository"].as_str().unwrap_or_default();
+            json!({ "date": change.date, "commit": short, "href": format!("{repository}/commit/{}", change.commit) })
+        });
+        let mut above: Vec<_> =
+            draft.above.iter().map(|(title, href)| json!({ "title": title, "href": href })).collect();
+        above.push(json!({ "title": draft.title, "href": null }));
+        let page = json!({
+            "kind": draft.kind,
+            "title": draft.title,
+            "description": draft.description,
+            "canonical": paths::canonical(self.material.url, &draft.path),
+            "body": draft.body,
+            "toc": toc(&draft.toc),
+            "breadcrumbs": if draft.above.is_empty() { Vec::new() } else { above },
+            "previous": near(previous),
+            "next": near(next),
+            "edit": draft.file.as_ref().map(|file| self.bodies.in_repository("edit", file)),
+            "changed": changed,
+            "twin": draft.twin.as_ref().map(|_| "index.md"),
+            "noindex": false,
+        });
+        let has_toc = !draft.toc.is_empty() && draft.kind != "home" || draft.kind == "runbook";
+        self.render(
+            draft.template,
+            &paths::root(&draft.path),
+            page,
+            self.menu.of_page(draft),
+            has_toc,
+            draft.more.clone(),
+        )
+    }
+
+    fn render(
+        &self,
+        template: &str,
+        root: &str,
+        page: Value,
+        menu: Value,
+        has_toc: bool,
+        more: Map<String, Value>,
+    ) -> Result<String, String> {
+        let mut context = more;
+        context.insert("site".to_owned(), self.site.clone());
+        context.insert("root".to_owned(), root.into());
+        context.insert("page".to_owned(), page);
+        context.insert("menu".to_owned(), menu);
+        context.insert("has_toc".to_owned(), has_toc.into());
+        self.theme.render(template, &context.into())
+    }
+
+    /// A page that is made for one purpose and no part of the content.
+    fn special(
+        &self,
+        template: &str,
+        kind: &'static str,
+        title: &str,
+        path: &str,
+        root: &str,
+        more: Map<String, Value>,
+    ) -> Result<String, String> {
+        let draft = Draft::new(path, title, title);
+        let page = json!({
+            "kind": kind, "title": title, "description": self.site["description"],
+            "canonical": paths::canonical(self.material.url, path), "body": "", "toc": [], "breadcrumbs": [],
+            "previous": null, "next": null, "edit": null, "changed": null, "twin": null, "noindex": true,
+        });
+        self.render(template, root, page, self.menu.of_page(&draft), false, more)
+    }
+
+    /// It is served at any depth, so its links start at the root of the host.
+    fn not_found(&self) -> Result<String, String> {
+        let after_scheme = self.material.url.split_once("://").map_or("", |(_, rest)| rest);
+        let path = after_scheme.split_once('/').map_or("", |(_, path)| path.trim_matches('/'));
+        let root = if path.is_empty() { "/".to_owned() } else { format!("/{path}/") };
+        self.special("not-found", "not-found", "Not found", "404.html", &root, Map::new())
+    }
+
+    fn print(&self, drafts: &[Draft]) -> Result<String, String> {
+        let shown =
+            drafts.iter().filter(|draft| draft.in_order && !draft.body.is_empty() && draft.twin.is_some());
+        let pages: Vec<_> = shown
+            .map(|draft| {
+                let id = draft.path.trim_end_matches("/index.html").replace(['/', '.'], "-");
+                json!({ "title": draft.title, "id": id, "body": printed(&draft.body, &id, &draft.path) })
+            })
+            .collect();
+        let mut more = Map::new();
+        more.insert("pages".to_owned(), pages.into());
+        self.special(
+            "print",
+            "print",
+            "Everything on one page",
+            paths::PRINT,
+            &paths::root(paths::PRINT),
+            more,
+        )
+    }
+
+    fn redirect(&self, from: &str, to: &str, title: &str) -> Result<String, String> {
+        let target =
+            json!({ "title": title, "href": to, "canonical": paths::canonical(self.material.url, to) });
+        let context = json!({ "site": self.site, "root": paths::root(from), "target": target });
+        self.theme.render("redirect", &context)
+    }
+}
+
+/// A body among others: anchors get a prefix, links the way from the new place, headings go down by one.
+fn printed(body: &str, id: &str, from: &str) -> String {
+    let mut out = String::with_capacity(body.len() + body.len() / 8);
+    let mut rest = body;
+    while let Some(start) = rest.find('<') {
+        let (text, tag) = rest.split_at(start);
+        out.push_str(text);
+        let end = tag.find('>').map_or(tag.len(), |end| end + 1);
+        let (tag, after) = tag.split_at(end);
+        let mut tag = tag.to_owned();
+        for level in (2..=5).rev() {
+            tag = tag
+                .replace(&format!("<h{level}"), &format!("<h{}", level + 1))
+                .replace(&format!("</h{level}"), &format!("</h{}", level + 1));
+        }
+        for attribute in ["id=\"", "aria-labelledby=\"", "href=\"#"] {
+            // Icons are one for all pages.
+            if !tag.starts_with("<use") {
+                tag = tag.replace(&format!(" {attribute}"), &format!(" {attribute}{id}-"));
+            }
+        }
+        if let Some(at) = tag.find("href=\"").filter(|_| tag.starts_with("<a ")) {
+            let link = &tag[at + 6..];
+            if !link.starts_with('#') && !link.contains("://") && !link.starts_with("mailto:") {
+                let mut folder: Vec<&str> = from.split('/').collect();
+                folder.pop();
+                let mut link = link;
+                while let Some(rest) = link.strip_prefix("../") {
+                    folder.pop();
+                    link = rest;
+                }
+                let folder: String = folder.iter().map(|part| format!("{part}/")).collect();
+                tag = format!("{}href=\"../{folder}{link}", &tag[..at]);
+            }
+        }
+        out.push_str(&tag);
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_printed_body_keeps_its_links() {
+        let body = "<h2 id=\"a\">A</h2><a href=\"#a\">x</a><a href=\"../b/index.html#c\">y</a><a href=\"x.sql\">z</a><use href=\"#i-w\"/>";
+        assert_eq!(
+            printed(body, "p-q", "p/q/index.html"),
+            "<h3 id=\"p-q-a\">A</h3><a href=\"#p-q-a\">x</a><a href=\"../p/b/index.html#c\">y</a><a href=\"../p/q/x.sql\">z</a><use href=\"#i-w\"/>"
+        );
+    }
+}

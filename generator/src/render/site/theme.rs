@@ -1,0 +1,95 @@
+//! The theme: templates and static files, embedded, and replaceable file by file from a folder.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use handlebars::Handlebars;
+use include_dir::{Dir, include_dir};
+use serde_json::Value;
+use walkdir::WalkDir;
+
+static EMBEDDED: Dir = include_dir!("$CARGO_MANIFEST_DIR/theme");
+
+/// Templates and static files.
+pub struct Theme {
+    engine: Handlebars<'static>,
+    /// What is copied as it stands, by its path below the root of the site.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Theme {
+    /// The embedded theme; files of a folder with the same paths (`templates/…`, `static/…`) replace its own.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or a template that does not parse, named with its line.
+    pub fn read(folder: Option<&Path>) -> Result<Self, String> {
+        let mut files = BTreeMap::new();
+        embedded(&EMBEDDED, &mut files);
+        for entry in folder.into_iter().flat_map(|folder| WalkDir::new(folder).sort_by_file_name()) {
+            let entry = entry.map_err(|error| format!("the theme cannot be read: {error}"))?;
+            let path = entry.path();
+            if let (true, Some(folder)) = (entry.file_type().is_file(), folder) {
+                let bytes = std::fs::read(path)
+                    .map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+                let name = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().replace('\\', "/");
+                files.insert(name, bytes);
+            }
+        }
+        let mut engine = Handlebars::new();
+        engine.set_strict_mode(true);
+        engine.set_prevent_indent(true);
+        for (path, bytes) in &files {
+            let Some(name) = path.strip_prefix("templates/").and_then(|path| path.strip_suffix(".hbs"))
+            else {
+                continue;
+            };
+            let name = name.rsplit('/').next().unwrap_or(name);
+            let text = std::str::from_utf8(bytes)
+                .map_err(|_| format!("`{path}` of the theme is not valid UTF-8"))?;
+            engine
+                .register_template_string(name, text)
+                .map_err(|error| format!("`{path}` of the theme: {error}"))?;
+        }
+        files.retain(|path, _| path.starts_with("static/"));
+        Ok(Self { engine, files })
+    }
+
+    /// One page.
+    ///
+    /// # Errors
+    /// A template that names what is not there.
+    pub fn render(&self, template: &str, context: &Value) -> Result<String, String> {
+        self.engine.render(template, context).map_err(|error| format!("theme: {error}"))
+    }
+}
+
+fn embedded(folder: &Dir, files: &mut BTreeMap<String, Vec<u8>>) {
+    for file in folder.files() {
+        files.insert(file.path().to_string_lossy().into_owned(), file.contents().to_vec());
+    }
+    for folder in folder.dirs() {
+        embedded(folder, files);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_replaces_single_files_and_mistakes_are_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir_all(folder.path().join("templates/partials")).expect("made");
+        std::fs::write(folder.path().join("templates/page.hbs"), "own {{title}}").expect("written");
+        let theme = Theme::read(Some(folder.path())).expect("a theme");
+        assert_eq!(
+            theme.render("page", &serde_json::json!({ "title": "<a>" })),
+            Ok("own &lt;a&gt;".to_owned())
+        );
+        assert!(theme.render("page", &serde_json::json!({})).is_err_and(|error| error.contains("title")));
+        assert!(theme.files.contains_key("static/style.css"));
+        std::fs::write(folder.path().join("templates/page.hbs"), "{{#if").expect("written");
+        let error = Theme::read(Some(folder.path())).err().expect("an error");
+        assert!(error.starts_with("`templates/page.hbs` of the theme:"), "{error}");
+    }
+}
