@@ -1,0 +1,98 @@
+//! CloudWatch: newest values of many metrics, 500 questions a call.
+//!
+//! API reference, `GetMetricData`: at most 500 queries; billed by the query, whether it has data or not.
+
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_cloudwatch::primitives::DateTime;
+use aws_sdk_cloudwatch::types as sdk;
+
+use super::{Api, Aws, Failure};
+
+/// Questions that one call takes.
+const QUESTIONS: usize = 500;
+
+/// One metric of one thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// Such as `AWS/RDS`.
+    pub namespace: &'static str,
+    /// Name of the metric.
+    pub metric: String,
+    /// Names and values.
+    pub dimensions: Vec<(&'static str, String)>,
+    /// Average, Maximum and so on.
+    pub statistic: String,
+    /// Resolution in seconds.
+    pub period: i32,
+    /// How far back to look, in seconds.
+    pub window: u64,
+}
+
+/// The newest value of a metric.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Datum {
+    /// The number.
+    pub value: f64,
+    /// Start of its period, seconds since 1970.
+    pub at: f64,
+}
+
+/// What a call brought: by the position of the question; and the first failure, when a portion failed.
+pub type Answers = (Vec<(usize, Datum)>, Option<Failure>);
+
+impl Aws {
+    /// Asks for metrics. A portion that fails does not take the others with it.
+    pub async fn metrics(&self, api: Api, questions: &[Question], billed: &super::Calls) -> Answers {
+        let portions = questions.chunks(QUESTIONS).enumerate().map(|(at, portion)| async move {
+            let answers = self.portion(api, portion, billed).await;
+            answers.map(|answers| answers.into_iter().map(move |(index, datum)| (at * QUESTIONS + index, datum)).collect::<Vec<_>>())
+        });
+        let (mut found, mut failure) = (Vec::new(), None);
+        for result in futures_util::future::join_all(portions).await {
+            match result {
+                Ok(answers) => found.extend(answers),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        (found, failure)
+    }
+
+    async fn portion(&self, api: Api, questions: &[Question], billed: &super::Calls) -> Result<Vec<(usize, Datum)>, Failure> {
+        let client = if api == Api::Usage { &self.usage } else { &self.cloudwatch };
+        let window = questions.iter().map(|question| question.window).max().unwrap_or(0);
+        let now = SystemTime::now();
+        let request = client
+            .get_metric_data()
+            .start_time(DateTime::from(now - Duration::from_secs(window)))
+            .end_time(DateTime::from(now))
+            .scan_by(sdk::ScanBy::TimestampDescending)
+            .set_metric_data_queries(Some(questions.iter().enumerate().map(|(index, question)| query(index, question)).collect()));
+        let mut found: Vec<(usize, Datum)> = Vec::new();
+        billed.note(api, |count| count.billed += questions.len() as u64);
+        super::rds::pages!(self, api, "GetMetricData", request, |page| {
+            for result in page.metric_data_results.unwrap_or_default() {
+                let index = result.id.as_deref().and_then(|id| id.strip_prefix('q')?.parse().ok());
+                let value = result.values.and_then(|values| values.first().copied());
+                let at = result.timestamps.and_then(|times| times.first().map(DateTime::as_secs_f64));
+                if let (Some(index), Some(value), Some(at)) = (index, value, at)
+                    && !found.iter().any(|(known, _)| *known == index)
+                {
+                    found.push((index, Datum { value, at }));
+                }
+            }
+        });
+        Ok(found)
+    }
+}
+
+fn query(index: usize, question: &Question) -> sdk::MetricDataQuery {
+    let dimensions = question.dimensions.iter().map(|(name, value)| sdk::Dimension::builder().name(*name).value(value).build());
+    let metric = sdk::Metric::builder()
+        .namespace(question.namespace)
+        .metric_name(&question.metric)
+        .set_dimensions(Some(dimensions.collect()))
+        .build();
+    let stat = sdk::MetricStat::builder().metric(metric).period(question.period).stat(&question.statistic).build();
+    sdk::MetricDataQuery::builder().id(format!("q{index}")).metric_stat(stat).build()
+}
