@@ -201,10 +201,13 @@ fn binaries(optimized: bool) -> &'static PathBuf {
     FOLDERS[usize::from(optimized)].get_or_init(|| {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = std::process::Command::new(cargo);
-        build.args(["build", "--quiet", "--locked", "--package", "exporters", "--bins"]);
-        if optimized {
-            build.arg("--release");
-        }
+        build.args(["build", "--quiet", "--locked", "--bins"]);
+        // The whole workspace has the features that its tests have: the AWS SDKs take minutes to compile twice.
+        build.args(if optimized {
+            ["--package=exporters", "--release"].as_slice()
+        } else {
+            &["--workspace"]
+        });
         let status = build.current_dir(setup::root()).status();
         assert!(status.is_ok_and(|status| status.success()), "the exporters do not build");
         // The programs of the tests are in target/debug, the tests in target/debug/deps.

@@ -9,6 +9,7 @@ use catalogue::problem::{Problem, Problems};
 use catalogue::text::Text;
 use catalogue::yaml::{Node, Value};
 
+use super::settings::SETTINGS;
 use crate::config::{decode, read};
 
 /// One account and region to read.
@@ -55,31 +56,6 @@ pub struct File {
     pub targets: Vec<Account>,
 }
 
-/// Settings of the file that are flags, too.
-pub const SETTINGS: [&str; 21] = [
-    "debug",
-    "log-format",
-    "metrics-path",
-    "listen-address",
-    "tls-cert-path",
-    "tls-key-path",
-    "enable-otel-traces",
-    "aws-assume-role-arn",
-    "aws-assume-role-session",
-    "collect-instance-metrics",
-    "collect-instance-tags",
-    "collect-instance-types",
-    "collect-logs-size",
-    "collect-serverless-logs-size",
-    "collect-maintenances",
-    "collect-cluster-metrics",
-    "collect-quotas",
-    "collect-usages",
-    "collect-engine-support",
-    "collect-latencies",
-    "compat",
-];
-
 impl File {
     /// Reads the file.
     pub fn read(path: &Path) -> Result<Self, String> {
@@ -94,7 +70,8 @@ impl File {
 fn file(node: &Node, problems: &mut Problems) -> Option<File> {
     let mut fields = Fields::of(node, problems)?;
     let mut own = File::default();
-    for name in SETTINGS {
+    for setting in SETTINGS {
+        let name = setting.name;
         let value = fields.optional_text(name);
         own.settings.extend(value.map(|value| (name, value.to_string())));
     }
@@ -115,7 +92,8 @@ fn accounts(node: &Node, problems: &mut Problems) -> Vec<Account> {
     let region = fields.optional_text("region");
     let region = fields.parse(region, region_name);
     let regions = fields.texts("regions");
-    let regions: Vec<_> = regions.into_iter().filter_map(|text| fields.parse(Some(text), region_name)).collect();
+    let regions: Vec<_> =
+        regions.into_iter().filter_map(|text| fields.parse(Some(text), region_name)).collect();
     let role = fields.optional_text("role-arn");
     let role_arn = fields.parse(role, role_name);
     let text = |text: Option<Text>| text.map(|text| text.to_string());
@@ -126,7 +104,11 @@ fn accounts(node: &Node, problems: &mut Problems) -> Vec<Account> {
     let tags = fields.optional("tag-selections");
     let tags = tags.map(|node| selections(node, fields.problems())).unwrap_or_default();
     if region.is_some() && !regions.is_empty() {
-        fields.problems().push(Problem::error("yaml/value", node.place(), "a target has `region` or `regions`, not both"));
+        fields.problems().push(Problem::error(
+            "yaml/value",
+            node.place(),
+            "a target has `region` or `regions`, not both",
+        ));
     }
     if external_id.is_some() && role_arn.is_none() {
         fields.problems().push(Problem::error("yaml/value", node.place(), "`external-id` needs `role-arn`"));
@@ -153,7 +135,11 @@ pub fn region_name(text: &str) -> Result<String, String> {
     let valid = parts.len() >= 3
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && parts.last().is_some_and(|last| last.parse::<u8>().is_ok());
-    if valid { Ok(text.to_owned()) } else { Err(format!("`{}` is not a region: write for example `eu-west-3`", text.escape_debug())) }
+    if valid {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("`{}` is not a region: write for example `eu-west-3`", text.escape_debug()))
+    }
 }
 
 /// An ARN of a role, in any partition.
@@ -168,7 +154,10 @@ pub fn role_name(text: &str) -> Result<String, String> {
         {
             Ok(text.to_owned())
         }
-        _ => Err(format!("`{}` is not the ARN of a role: write for example `arn:aws:iam::123456789012:role/monitor`", text.escape_debug())),
+        _ => Err(format!(
+            "`{}` is not the ARN of a role: write for example `arn:aws:iam::123456789012:role/monitor`",
+            text.escape_debug()
+        )),
     }
 }
 
@@ -178,10 +167,17 @@ fn selections(node: &Node, problems: &mut Problems) -> BTreeMap<String, Vec<Stri
     for (key, node) in entries(node, problems) {
         let values: Vec<String> = match &node.value {
             Value::Scalar(text, _) => vec![text.clone()],
-            _ => list(node, problems).iter().filter_map(|node| Text::of(node).map(|text| text.to_string())).collect(),
+            _ => list(node, problems)
+                .iter()
+                .filter_map(|node| Text::of(node).map(|text| text.to_string()))
+                .collect(),
         };
         if values.is_empty() {
-            problems.push(Problem::error("yaml/value", node.place(), format!("tag `{}` has no values", &*key)));
+            problems.push(Problem::error(
+                "yaml/value",
+                node.place(),
+                format!("tag `{}` has no values", &*key),
+            ));
         }
         selections.insert(key.to_string(), values);
     }
@@ -209,17 +205,29 @@ mod tests {
         let file = file.unwrap();
         assert_eq!(file.settings["collect-quotas"], "false");
         assert_eq!(file.tags["env"], ["prod", "stage"]);
-        assert_eq!(file.targets.iter().map(|account| account.region.as_deref().unwrap()).collect::<Vec<_>>(), ["eu-west-3", "us-gov-west-1"]);
+        assert_eq!(
+            file.targets.iter().map(|account| account.region.as_deref().unwrap()).collect::<Vec<_>>(),
+            ["eu-west-3", "us-gov-west-1"]
+        );
         assert_eq!(file.targets[1].external_id.as_deref(), Some("x"));
     }
 
     #[test]
     fn mistakes_have_a_place() {
         for (text, message) in [
-            ("colect-quotas: true\n", "c.yaml:1:1: unknown key `colect-quotas`; did you mean `collect-quotas`?"),
-            ("targets:\n  - role-arn: arn:aws:iam::1:role/x\n", "c.yaml:2:15: `arn:aws:iam::1:role/x` is not the ARN of a role"),
+            (
+                "colect-quotas: true\n",
+                "c.yaml:1:1: unknown key `colect-quotas`; did you mean `collect-quotas`?",
+            ),
+            (
+                "targets:\n  - role-arn: arn:aws:iam::1:role/x\n",
+                "c.yaml:2:15: `arn:aws:iam::1:role/x` is not the ARN of a role",
+            ),
             ("targets:\n  - region: paris\n", "c.yaml:2:13: `paris` is not a region"),
-            ("targets:\n  - { region: eu-west-3, regions: [eu-west-1] }\n", "c.yaml:2:5: a target has `region` or `regions`"),
+            (
+                "targets:\n  - { region: eu-west-3, regions: [eu-west-1] }\n",
+                "c.yaml:2:5: a target has `region` or `regions`",
+            ),
             ("targets:\n  - external-id: x\n", "c.yaml:2:5: `external-id` needs `role-arn`"),
             ("tag-selections: { a: [] }\n", "c.yaml:1:22: tag `a` has no values"),
         ] {

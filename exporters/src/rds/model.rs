@@ -1,9 +1,15 @@
 //! What AWS tells about databases, without AWS' types: every field that an answer may leave out is an option.
 
 use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Seconds since 1970.
 pub type Timestamp = f64;
+
+/// The time of the clock.
+pub fn now() -> Timestamp {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
 
 /// A DB instance (`DescribeDBInstances`).
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -87,9 +93,18 @@ impl Instance {
         matches!(self.engine.as_str(), "mysql" | "mariadb" | "aurora-mysql" | "aurora")
     }
 
+    /// Whether CloudWatch can have numbers: Neptune and DocumentDB have theirs elsewhere, a stopped server has none.
+    pub fn is_measured(&self) -> bool {
+        let elsewhere = ["neptune", "docdb"].contains(&self.engine.as_str());
+        let silent =
+            ["stopped", "creating", "inaccessible-encryption-credentials"].contains(&self.status.as_str());
+        !elsewhere && !silent
+    }
+
     /// The EC2 type behind the class; none for serverless. RDS sells as x2g what EC2 calls x2gd.
     pub fn machine(&self) -> Option<String> {
-        let name = self.class.strip_prefix("db.").filter(|name| *name != "serverless" && name.contains('.'))?;
+        let name =
+            self.class.strip_prefix("db.").filter(|name| *name != "serverless" && name.contains('.'))?;
         // Classes for Oracle carry more: `db.r5.4xlarge.tpc2.mem2x`.
         let mut parts = name.splitn(3, '.');
         let (family, size) = (parts.next()?, parts.next()?);
@@ -97,18 +112,36 @@ impl Instance {
         Some(format!("{family}.{size}"))
     }
 
-    /// The status as a number.
-    pub fn status_code(&self) -> f64 {
-        let codes = [
-            ("available", 1), ("backing-up", 2), ("starting", 3), ("modifying", 4),
-            ("configuring-enhanced-monitoring", 5), ("configuring-log-exports", 6), ("storage-initialization", 10),
-            ("storage-optimization", 11), ("renaming", 20), ("stopped", 0), ("stopping", -2), ("creating", -3),
-            ("deleting", -4), ("rebooting", -5), ("failed", -6), ("storage-full", -7), ("upgrading", -8),
-            ("maintenance", -9), ("restore-error", -10),
-        ];
-        codes.iter().find(|(status, _)| *status == self.status).map_or(-1.0, |(_, code)| f64::from(*code))
+    /// The status as a number; `None` when AWS says none.
+    pub fn status_code(&self) -> Option<f64> {
+        let known = STATUSES.iter().find(|(status, _)| *status == self.status);
+        (!self.status.is_empty()).then(|| known.map_or(-1.0, |(_, code)| f64::from(*code)))
     }
 }
+
+/// Codes that dashboards know; any other status is -1.
+const STATUSES: [(&str, i8); 20] = [
+    ("available", 1),
+    ("backing-up", 2),
+    ("starting", 3),
+    ("modifying", 4),
+    ("configuring-enhanced-monitoring", 5),
+    ("configuring-log-exports", 6),
+    ("storage-initialization", 10),
+    ("storage-optimization", 11),
+    ("renaming", 20),
+    ("stopped", 0),
+    ("unknown", -1),
+    ("stopping", -2),
+    ("creating", -3),
+    ("deleting", -4),
+    ("rebooting", -5),
+    ("failed", -6),
+    ("storage-full", -7),
+    ("upgrading", -8),
+    ("maintenance", -9),
+    ("restore-error", -10),
+];
 
 /// A DB cluster (`DescribeDBClusters`).
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -185,6 +218,11 @@ impl Action {
         [self.current, self.auto_applied, self.forced].into_iter().flatten().reduce(f64::min)
     }
 
+    /// Whether somebody has chosen when it happens.
+    pub fn is_scheduled(&self) -> bool {
+        self.opt_in.as_deref().is_some_and(|status| ["immediate", "next-maintenance"].contains(&status))
+    }
+
     /// How urgent it is: pending, auto-applied, forced.
     pub fn urgency(&self) -> Urgency {
         match (self.forced, self.auto_applied) {
@@ -207,6 +245,14 @@ pub enum Urgency {
 }
 
 impl Urgency {
+    /// What the exporter that came before made of several actions: the last one wins, and after a forced one a lesser
+    /// one counts as pending.
+    pub fn compat(all: &[Self]) -> Option<Self> {
+        let (last, before) = all.split_last()?;
+        let hides = before.contains(&Self::Forced) && *last != Self::Forced;
+        Some(if hides { Self::Pending } else { *last })
+    }
+
     /// The value of the label `pending_maintenance`.
     pub fn name(self) -> &'static str {
         match self {
@@ -215,6 +261,19 @@ impl Urgency {
             Self::Forced => "forced",
         }
     }
+}
+
+/// Something that happened (`DescribeEvents`).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Event {
+    /// `SourceType`: whether it is a cluster; an instance otherwise.
+    pub is_cluster: bool,
+    /// `SourceIdentifier`.
+    pub id: String,
+    /// `EventCategories`.
+    pub categories: Vec<String>,
+    /// `Date`.
+    pub at: Timestamp,
 }
 
 /// Until when a major version is supported (`DescribeDBMajorEngineVersions`).
@@ -233,8 +292,12 @@ pub struct Lifecycle {
 impl Lifecycle {
     /// Whether a full version belongs to this major: `8.0` has 8.0.35, not 8.01; `14` has 14.9, not 1.4.
     pub fn covers(&self, engine: &str, version: &str) -> bool {
+        !self.major.is_empty() && self.engine == engine && self.is_major_of(version)
+    }
+
+    fn is_major_of(&self, version: &str) -> bool {
         let rest = version.strip_prefix(self.major.as_str());
-        self.engine == engine && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     }
 }
 
@@ -254,15 +317,31 @@ mod tests {
 
     #[test]
     fn the_most_urgent_maintenance_counts() {
-        let action = Action { resource: "arn:aws:rds:eu-west-3:1:db:a".to_owned(), forced: Some(5.0), auto_applied: Some(3.0), ..Action::default() };
-        assert_eq!((action.target(), action.apply_date(), action.urgency()), (Some(("db", "a")), Some(3.0), Urgency::Forced));
+        let action = Action {
+            resource: "arn:aws:rds:eu-west-3:1:db:a".to_owned(),
+            forced: Some(5.0),
+            auto_applied: Some(3.0),
+            ..Action::default()
+        };
+        assert_eq!(
+            (action.target(), action.apply_date(), action.urgency()),
+            (Some(("db", "a")), Some(3.0), Urgency::Forced)
+        );
         assert!(Urgency::Forced > Urgency::AutoApplied && Urgency::AutoApplied > Urgency::Pending);
         assert_eq!(Action::default().target(), None);
+        let compat = |all: &[Urgency]| Urgency::compat(all).map(Urgency::name);
+        assert_eq!(compat(&[Urgency::Forced, Urgency::AutoApplied]), Some("pending"));
+        assert_eq!(compat(&[Urgency::Pending, Urgency::Forced]), Some("forced"));
+        assert_eq!(compat(&[]), None);
     }
 
     #[test]
     fn versions_belong_to_their_major() {
-        let lifecycle = |engine: &str, major: &str| Lifecycle { engine: engine.to_owned(), major: major.to_owned(), ..Lifecycle::default() };
+        let lifecycle = |engine: &str, major: &str| Lifecycle {
+            engine: engine.to_owned(),
+            major: major.to_owned(),
+            ..Lifecycle::default()
+        };
         assert!(lifecycle("mysql", "8.0").covers("mysql", "8.0.35"));
         assert!(lifecycle("aurora-mysql", "8.0").covers("aurora-mysql", "8.0.mysql_aurora.3.04.1"));
         assert!(lifecycle("postgres", "14").covers("postgres", "14.9"));

@@ -2,26 +2,35 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use catalogue::metric::{Origin, Query, Scope};
+use catalogue::metric::{Kind, Origin, Query, Scope};
 
-use super::model::{Action, Cluster, Instance, Lifecycle, Machine, Urgency};
+use super::aws::{Api, Count};
+use super::collect::EVENTS;
+use super::model::{Action, Cluster, Instance, Lifecycle, Timestamp, Urgency, now};
 use super::questions::Metric;
 use super::state::{Collector, State};
-use super::target::{GIB, Target};
-use super::volume;
+use super::target::Target;
+use super::values::{About, of_class, of_cluster};
 use crate::exposition::Page;
 use crate::sample::{Builder, Family, Limits, Table, label_text};
 
-/// MiB in bytes.
-const MIB: f64 = 1_048_576.0;
-
 /// A metrics file with its families.
 #[derive(Debug)]
-pub struct Definition {
+struct Definition {
     query: Query,
     families: Arc<[Family]>,
+    columns: Vec<Column>,
+}
+
+/// Where the values of a family come from.
+#[derive(Debug)]
+enum Column {
+    /// CloudWatch metrics, added up; by their positions.
+    CloudWatch(Vec<usize>),
+    /// By its key, from what the APIs say.
+    Key(String),
 }
 
 /// All metrics files of the exporter.
@@ -29,44 +38,61 @@ pub struct Definition {
 pub struct Definitions {
     files: Vec<Definition>,
     /// The metrics that come from CloudWatch.
-    pub metrics: Arc<Vec<Metric>>,
+    pub metrics: Arc<[Metric]>,
 }
 
 impl Definitions {
-    /// The embedded ones; those that are off by default only if wanted.
-    pub fn read(with_optional: bool) -> Result<Self, String> {
+    /// The embedded ones; those that cost extra only if wanted. None is asked for more often than `interval`.
+    pub fn read(with_optional: bool, interval: Duration) -> Result<Self, String> {
         let (queries, problems) = crate::queries("rds");
         if !problems.is_empty() {
             return Err(crate::config::describe(problems));
         }
-        let metrics = Arc::new(Metric::all(&queries, with_optional));
-        let file = |query: Query| Definition { families: Family::of(&query), query };
+        let metrics = Metric::all(&queries, with_optional, interval);
+        let file = |query: Query| Definition {
+            families: Family::of(&query),
+            columns: columns(&query, &metrics),
+            query,
+        };
         Ok(Self { files: queries.into_iter().map(file).collect(), metrics })
     }
 }
 
-/// An instance with all that is known about it.
-struct About<'a> {
-    instance: &'a Instance,
-    cluster: Option<&'a Cluster>,
-    machine: Option<&'a Machine>,
-    log_size: Option<f64>,
-    now: f64,
-    compat: bool,
+fn columns(query: &Query, metrics: &[Metric]) -> Vec<Column> {
+    let index = |key: &str| metrics.iter().find(|metric| metric.key == key && metric.file == query.name);
+    let all = |keys: &mut dyn Iterator<Item = &str>| {
+        // Absent unless all parts are asked for.
+        let found: Option<Vec<usize>> = keys.map(|key| index(key).map(|metric| metric.index)).collect();
+        Column::CloudWatch(found.unwrap_or_default())
+    };
+    let column = |metric: &catalogue::metric::Metric| match &metric.origin {
+        Origin::CloudWatch(_) => all(&mut std::iter::once(&*metric.key)),
+        Origin::Sum(keys) => all(&mut keys.iter().map(|key| &**key)),
+        _ => Column::Key(metric.key.to_string()),
+    };
+    query.metrics.iter().map(column).collect()
 }
 
 /// The samples of one account and region.
-pub fn page(target: &Target, definitions: &Definitions, compat: bool) -> Page {
+pub fn page(target: &Target, definitions: &Definitions) -> Page {
     let state = target.state();
     let account = state.account.clone().unwrap_or_default();
     let region = state.region.clone().unwrap_or_default();
-    let labels: Arc<str> = label_text([("aws_account_id", account.as_str()), ("aws_region", region.as_str())]).into();
-    let maker = Maker { state: &state, target, definitions, compat, now: now() };
+    let labels: Arc<str> =
+        label_text([("aws_account_id", account.as_str()), ("aws_region", region.as_str())]).into();
+    let clusters = state.clusters().map(|all| all.as_slice()).unwrap_or_default();
+    let clusters = clusters.iter().map(|cluster| (cluster.id.as_str(), cluster)).collect();
+    let maker = Maker { state: &state, target, metrics: &definitions.metrics, clusters, now: now() };
     let mut page = Page::default();
     for definition in &definitions.files {
-        let mut builder = Table::builder(Arc::clone(&definition.families), Limits { rows: usize::MAX, ..Limits::default() });
-        maker.fill(definition, &mut builder);
-        let (table, _) = builder.finish();
+        let limits = Limits { rows: usize::MAX, ..Limits::default() };
+        let mut into = Rows {
+            definition,
+            builder: Table::builder(Arc::clone(&definition.families), limits),
+            values: Vec::new(),
+        };
+        maker.fill(&mut into);
+        let (table, _) = into.builder.finish();
         if !table.is_empty() {
             page.add(&labels, Arc::new(table));
         }
@@ -77,125 +103,157 @@ pub fn page(target: &Target, definitions: &Definitions, compat: bool) -> Page {
     page
 }
 
-fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+/// The rows of one metrics file.
+struct Rows<'a> {
+    definition: &'a Definition,
+    builder: Builder,
+    values: Vec<f64>,
 }
 
-struct Maker<'a> {
-    state: &'a State,
-    target: &'a Target,
-    definitions: &'a Definitions,
-    compat: bool,
-    now: f64,
-}
-
-impl Maker<'_> {
-    fn fill(&self, definition: &Definition, into: &mut Builder) {
-        match (definition.query.name.as_str(), definition.query.scope) {
-            ("instance_info", _) => self.infos(definition, into),
-            ("maintenance", _) => self.maintenances(definition, into),
-            ("engine_support", _) => self.engine_support(definition, into),
-            ("cluster_info", _) => self.cluster_infos(definition, into),
-            ("exporter_collectors", _) => self.collectors(definition, into),
-            ("exporter_api", _) => self.calls(definition, into),
-            ("exporter_targets", _) => self.targets(definition, into),
-            (_, Scope::Instance) => self.instances(definition, into),
-            (_, Scope::Cluster) => self.clusters(definition, into),
-            (_, Scope::InstanceClass) => self.classes(definition, into),
-            (_, Scope::Account) => self.quotas(definition, into),
-            _ => {}
-        }
-    }
-
-    /// One value per metric of a file.
-    fn row(
-        &self,
-        definition: &Definition,
-        into: &mut Builder,
+impl Rows<'_> {
+    /// A row, unless all of its values are absent. `id` is what CloudWatch was asked about.
+    fn add(
+        &mut self,
+        maker: &Maker<'_>,
         labels: &[(&str, &str)],
         id: &str,
         value: impl Fn(&str) -> Option<f64>,
     ) {
-        let mut values: Vec<f64> = Vec::with_capacity(definition.query.metrics.len());
-        for metric in &definition.query.metrics {
-            let found = match &metric.origin {
-                Origin::CloudWatch(_) => self.datum(&definition.query.name, &metric.key, id),
-                Origin::Sum(keys) => keys.iter().map(|key| self.datum(&definition.query.name, key, id)).sum(),
-                _ => value(&metric.key),
+        self.values.clear();
+        for column in &self.definition.columns {
+            let found = match column {
+                Column::CloudWatch(indices) => maker.sum(id, indices),
+                Column::Key(key) => value(key),
             };
-            values.push(found.unwrap_or(f64::NAN));
+            self.values.push(found.unwrap_or(f64::NAN));
         }
-        if values.iter().any(|value| !value.is_nan()) {
-            into.row(labels.iter().copied(), &values);
+        if self.values.iter().any(|value| !value.is_nan()) {
+            self.builder.row(labels.iter().copied(), &self.values);
+        }
+    }
+}
+
+/// Everything that samples are made of.
+struct Maker<'a> {
+    state: &'a State,
+    target: &'a Target,
+    metrics: &'a [Metric],
+    clusters: BTreeMap<&'a str, &'a Cluster>,
+    now: Timestamp,
+}
+
+impl Maker<'_> {
+    fn fill(&self, into: &mut Rows<'_>) {
+        match (into.definition.query.name.as_str(), into.definition.query.scope) {
+            ("instance_info", _) => self.infos(into),
+            ("maintenance", _) => self.maintenances(into),
+            ("events", _) => self.events(into),
+            ("engine_support", _) => self.engine_support(into),
+            ("cluster_info", _) => self.cluster_infos(into),
+            ("exporter_collectors", _) => self.collectors(into),
+            ("exporter_api", _) => self.calls(into),
+            ("exporter_targets", _) => self.targets(into),
+            (_, Scope::Instance) => self.instances(into),
+            (_, Scope::Cluster) => self.of_clusters(into),
+            (_, Scope::InstanceClass) => self.classes(into),
+            (_, Scope::Account) => self.quotas(into),
+            _ => {}
         }
     }
 
-    fn datum(&self, file: &str, key: &str, id: &str) -> Option<f64> {
-        let metric = self.definitions.metrics.iter().find(|metric| metric.key == key && metric.file == file)?;
-        let kept = self.state.data.get(&(Arc::from(id), metric.index))?;
-        kept.get(metric.life()).map(|datum| datum.value * metric.source.factor)
+    fn compat(&self) -> bool {
+        self.target.choice.compat
+    }
+
+    /// The sum of CloudWatch values; absent when one is.
+    fn sum(&self, id: &str, indices: &[usize]) -> Option<f64> {
+        let data = self.state.data.get(id).filter(|_| !indices.is_empty())?;
+        let value = |index: &usize| {
+            let metric = self.metrics.get(*index)?;
+            data.get(index)?.get(metric.life()).map(|datum| datum.value * metric.source.factor)
+        };
+        indices.iter().map(value).sum()
     }
 
     fn all_instances(&self) -> &[Instance] {
         self.state.instances().map(|all| all.as_slice()).unwrap_or_default()
     }
 
-    fn all_clusters(&self) -> &[Cluster] {
-        self.state.clusters().map(|all| all.as_slice()).unwrap_or_default()
-    }
-
-    fn about<'a>(&'a self, instance: &'a Instance, clusters: &BTreeMap<&str, &'a Cluster>) -> About<'a> {
+    fn about<'a>(&'a self, instance: &'a Instance) -> About<'a> {
+        let data = self.state.data.get(instance.id.as_str());
+        let fresh =
+            data.into_iter().flatten().filter_map(|(index, kept)| kept.get(self.metrics.get(*index)?.life()));
+        // The existing exporter asks for x2gd, but looks for x2g in the answer.
+        let lost = self.compat() && instance.class.starts_with("db.x2g.");
         About {
             instance,
-            cluster: instance.cluster.as_deref().and_then(|id| clusters.get(id)).copied(),
-            machine: instance.machine().and_then(|name| self.state.machines.get(&name)),
-            log_size: self.state.logs.get(&instance.id).and_then(|size| size.get(Collector::LogFiles.life())).copied(),
+            cluster: instance.cluster.as_deref().and_then(|id| self.clusters.get(id)).copied(),
+            knows_clusters: self.state.clusters().is_some()
+                || !self.target.choice.collectors.contains(&Collector::Clusters),
+            machine: self.state.machine(instance).filter(|_| !lost),
+            log_size: self
+                .state
+                .logs
+                .get(&instance.id)
+                .and_then(|size| size.get(Collector::LogFiles.life()))
+                .copied(),
+            newest: fresh.map(|datum| datum.at).reduce(f64::max),
             now: self.now,
-            compat: self.compat,
+            compat: self.compat(),
         }
     }
 
-    fn by_id(&self) -> BTreeMap<&str, &Cluster> {
-        self.all_clusters().iter().map(|cluster| (cluster.id.as_str(), cluster)).collect()
-    }
-
-    fn instances(&self, definition: &Definition, into: &mut Builder) {
-        let clusters = self.by_id();
+    fn instances(&self, into: &mut Rows<'_>) {
         for instance in self.all_instances() {
-            let about = self.about(instance, &clusters);
-            let labels = [("dbidentifier", instance.id.as_str())];
-            self.row(definition, into, &labels, &instance.id, |key| about.value(key).flatten());
+            let about = self.about(instance);
+            into.add(self, &[("dbidentifier", &instance.id)], &instance.id, |key| about.value(key).flatten());
         }
     }
 
-    fn clusters(&self, definition: &Definition, into: &mut Builder) {
-        for cluster in self.all_clusters() {
-            let labels = [("cluster_identifier", cluster.id.as_str())];
-            self.row(definition, into, &labels, &cluster.id, |key| cluster_value(key, cluster, self.compat).flatten());
+    fn of_clusters(&self, into: &mut Rows<'_>) {
+        for (id, cluster) in &self.clusters {
+            into.add(self, &[("cluster_identifier", id)], id, |key| {
+                of_cluster(key, cluster, self.compat()).flatten()
+            });
         }
     }
 
-    fn classes(&self, definition: &Definition, into: &mut Builder) {
-        let classes: BTreeMap<&str, Option<String>> =
-            self.all_instances().iter().map(|instance| (instance.class.as_str(), instance.machine())).collect();
-        for (class, name) in classes {
-            let Some(machine) = name.and_then(|name| self.state.machines.get(&name)) else { continue };
-            self.row(definition, into, &[("instance_class", class)], class, |key| class_value(key, machine, self.compat).flatten());
+    fn classes(&self, into: &mut Rows<'_>) {
+        let classes: BTreeMap<&str, _> = self
+            .all_instances()
+            .iter()
+            .map(|instance| (instance.class.as_str(), self.state.machine(instance)))
+            .collect();
+        for (class, machine) in classes {
+            let Some(machine) = machine else { continue };
+            let shown = if self.compat() { class.replace("db.x2g.", "db.x2gd.") } else { class.to_owned() };
+            into.add(self, &[("instance_class", &shown)], "", |key| {
+                of_class(key, machine, self.compat()).flatten()
+            });
         }
     }
 
-    fn quotas(&self, definition: &Definition, into: &mut Builder) {
-        let life = Collector::Quotas.life();
-        self.row(definition, into, &[], "", |key| self.state.quotas.get(key).and_then(|value| value.get(life)).copied());
+    fn quotas(&self, into: &mut Rows<'_>) {
+        let runs = |key: &str| {
+            let collector = if key.starts_with("quota") { Collector::Quotas } else { Collector::Usages };
+            self.state.runs.get(&collector).map(|run| (collector, run))
+        };
+        into.add(self, &[], "", |key| {
+            let (collector, run) = runs(key)?;
+            let known = self.state.quotas.get(key).and_then(|value| value.get(collector.life())).copied();
+            known.or((self.compat() && run.runs > 0).then_some(0.0))
+        });
     }
 
-    fn infos(&self, definition: &Definition, into: &mut Builder) {
-        let clusters = self.by_id();
+    fn infos(&self, into: &mut Rows<'_>) {
+        // Labels that change a second after the start would be other series.
+        if !self.state.is_settled() {
+            return;
+        }
         for instance in self.all_instances() {
-            let about = self.about(instance, &clusters);
+            let about = self.about(instance);
             let (role, source) = about.role();
             let flag = |yes: bool| if yes { "true" } else { "false" };
-            let pending = about.has_pending_modifications();
             let labels = [
                 ("dbidentifier", instance.id.as_str()),
                 ("dbi_resource_id", &instance.resource_id),
@@ -208,13 +266,13 @@ impl Maker<'_> {
                 ("deletion_protection", flag(instance.deletion_protection)),
                 ("role", role),
                 ("source_dbidentifier", source),
-                ("pending_modified_values", flag(pending)),
+                ("pending_modified_values", flag(about.has_pending_modifications())),
                 ("pending_maintenance", self.pending_maintenance(instance)),
                 ("performance_insights_enabled", flag(instance.performance_insights)),
                 ("ca_certificate_identifier", &instance.authority),
                 ("arn", &instance.arn),
             ];
-            self.row(definition, into, &labels, &instance.id, |_| Some(1.0));
+            into.add(self, &labels, &instance.id, |_| Some(1.0));
         }
     }
 
@@ -222,10 +280,12 @@ impl Maker<'_> {
     fn pending_maintenance(&self, instance: &Instance) -> &'static str {
         let Some(actions) = self.state.actions() else { return "unknown" };
         let own = actions.iter().filter(|action| action.target() == Some(("db", &instance.id)));
-        own.map(Action::urgency).max().map_or("no", Urgency::name)
+        let own: Vec<Urgency> = own.map(Action::urgency).collect();
+        let shown = if self.compat() { Urgency::compat(&own) } else { own.into_iter().max() };
+        shown.map_or("no", Urgency::name)
     }
 
-    fn maintenances(&self, definition: &Definition, into: &mut Builder) {
+    fn maintenances(&self, into: &mut Rows<'_>) {
         // One series per resource and action; of two entries of one action the earlier counts.
         let mut earliest: BTreeMap<(&str, &str, &str), &Action> = BTreeMap::new();
         for action in self.state.actions().into_iter().flatten() {
@@ -238,38 +298,54 @@ impl Maker<'_> {
         }
         for ((kind, id, name), action) in earliest {
             let id_of = |wanted: &str| if kind == wanted { id } else { "" };
-            let labels = [("dbidentifier", id_of("db")), ("cluster_identifier", id_of("cluster")), ("action", name)];
-            let opted_in = action.opt_in.as_deref().is_some_and(|status| ["immediate", "next-maintenance"].contains(&status));
-            self.row(definition, into, &labels, id, |key| match key {
+            let labels =
+                [("dbidentifier", id_of("db")), ("cluster_identifier", id_of("cluster")), ("action", name)];
+            into.add(self, &labels, id, |key| match key {
                 "maintenance_apply_timestamp_seconds" => action.apply_date(),
-                "maintenance_opted_in" => Some(f64::from(u8::from(opted_in))),
+                "maintenance_opted_in" => Some(f64::from(u8::from(action.is_scheduled()))),
                 _ => None,
             });
         }
     }
 
-    fn engine_support(&self, definition: &Definition, into: &mut Builder) {
+    fn events(&self, into: &mut Rows<'_>) {
+        for (key, at) in self.state.events.iter().filter(|(_, at)| self.now - **at < EVENTS) {
+            let id_of = |is_cluster: bool| if key.is_cluster == is_cluster { key.id.as_str() } else { "" };
+            let labels = [
+                ("dbidentifier", id_of(false)),
+                ("cluster_identifier", id_of(true)),
+                ("category", &key.category),
+            ];
+            into.add(self, &labels, "", |_| Some(*at));
+        }
+    }
+
+    fn engine_support(&self, into: &mut Rows<'_>) {
         for instance in self.all_instances() {
             let life = Collector::EngineSupport.life();
             let cycles = self.state.lifecycles.get(&instance.engine).and_then(|cycles| cycles.get(life));
-            let own = cycles.into_iter().flatten().find(|cycle| cycle.covers(&instance.engine, &instance.engine_version));
-            let Some(Lifecycle { standard_end, extended_end, .. }) = own else { continue };
+            let covers = |cycle: &&Lifecycle| match self.compat() {
+                // The existing exporter takes what stands before the first dot for the major version.
+                true => instance.engine_version.split('.').next() == Some(&cycle.major),
+                false => cycle.covers(&instance.engine, &instance.engine_version),
+            };
+            let Some(cycle) = cycles.into_iter().flatten().find(covers) else { continue };
             let days = |end: Option<f64>| end.map(|end| ((end - self.now) / 86_400.0).ceil());
             let labels = [
                 ("dbidentifier", instance.id.as_str()),
                 ("engine", &instance.engine),
                 ("engine_version", &instance.engine_version),
             ];
-            self.row(definition, into, &labels, &instance.id, |key| match key {
-                "standard_support_engine_remaining_days" => days(*standard_end),
-                "extended_support_engine_remaining_days" => days(*extended_end),
+            into.add(self, &labels, &instance.id, |key| match key {
+                "standard_support_engine_remaining_days" => days(cycle.standard_end),
+                "extended_support_engine_remaining_days" => days(cycle.extended_end),
                 _ => None,
             });
         }
     }
 
-    fn cluster_infos(&self, definition: &Definition, into: &mut Builder) {
-        for cluster in self.all_clusters() {
+    fn cluster_infos(&self, into: &mut Rows<'_>) {
+        for cluster in self.clusters.values() {
             let labels = [
                 ("cluster_identifier", cluster.id.as_str()),
                 ("cluster_resource_id", &cluster.resource_id),
@@ -277,37 +353,41 @@ impl Maker<'_> {
                 ("engine_version", &cluster.engine_version),
                 ("arn", &cluster.arn),
             ];
-            self.row(definition, into, &labels, &cluster.id, |_| Some(1.0));
+            into.add(self, &labels, &cluster.id, |_| Some(1.0));
         }
     }
 
-    fn collectors(&self, definition: &Definition, into: &mut Builder) {
+    fn collectors(&self, into: &mut Rows<'_>) {
         for (collector, run) in &self.state.runs {
-            self.row(definition, into, &[("collector", collector.name())], "", |key| match key {
+            into.add(self, &[("collector", collector.name())], "", |key| match key {
                 "exporter_collector_success" => Some(f64::from(u8::from(run.works(collector.interval())))),
                 "exporter_collector_age_seconds" => run.last.map(|last| last.elapsed().as_secs_f64()),
-                "exporter_collector_duration_seconds" => run.last.map(|_| run.took.as_secs_f64()),
+                "exporter_collector_duration_seconds" => (run.runs > 0).then(|| run.took.as_secs_f64()),
                 "exporter_errors_total" => Some(run.failures as f64),
                 _ => None,
             });
         }
     }
 
-    fn calls(&self, definition: &Definition, into: &mut Builder) {
-        for (api, count) in self.target.calls.all() {
-            self.row(definition, into, &[("api", api.name())], "", |key| match key {
-                "api_call_total" => Some(count.requests as f64),
-                "api_throttled_total" => Some(count.throttled as f64),
-                "api_failed_total" => Some(count.failed as f64),
-                "api_billed_metrics_total" => Some(count.billed as f64),
+    fn calls(&self, into: &mut Rows<'_>) {
+        let apis: Vec<Api> = self.state.runs.keys().map(|collector| collector.api()).collect();
+        for api in Api::ALL.into_iter().filter(|api| apis.contains(api)) {
+            let Count { requests, retries, throttled, failed, billed } = self.target.calls.of(api);
+            let bills = matches!(api, Api::CloudWatch | Api::Usage);
+            into.add(self, &[("api", api.name())], "", |key| match key {
+                "api_call_total" => Some(requests as f64),
+                "api_retries_total" => Some(retries as f64),
+                "api_throttled_total" => Some(throttled as f64),
+                "api_errors_total" => Some(failed as f64),
+                "api_billed_metrics_total" => bills.then_some(billed as f64),
                 _ => None,
             });
         }
     }
 
-    fn targets(&self, definition: &Definition, into: &mut Builder) {
+    fn targets(&self, into: &mut Rows<'_>) {
         let known = self.state.account.is_some();
-        self.row(definition, into, &[], "", |key| match key {
+        into.add(self, &[], "", |key| match key {
             "exporter_target_info" => known.then_some(1.0),
             "exporter_target_instances" => self.state.instances().map(|all| all.len() as f64),
             _ => None,
@@ -319,13 +399,9 @@ impl Maker<'_> {
         if !self.target.choice.tags {
             return None;
         }
-        let help = "Always 0; the labels are the tags of the instance, from DescribeDBInstances.TagList";
-        let family = Family {
-            name: "rds_instance_tags".to_owned(),
-            kind: catalogue::metric::Kind::Gauge,
-            unit: None,
-            help: help.to_owned(),
-        };
+        let help =
+            "Always 0; the labels are the tags of the instance, from DescribeDBInstances.TagList".to_owned();
+        let family = Family { name: "rds_instance_tags".to_owned(), kind: Kind::Gauge, unit: None, help };
         let mut builder = Table::builder([family].into(), Limits { rows: usize::MAX, ..Limits::default() });
         for instance in self.all_instances() {
             let tags = super::tags::labels(&instance.tags);
@@ -337,140 +413,37 @@ impl Maker<'_> {
     }
 }
 
-impl About<'_> {
-    /// Role and source of an instance.
-    fn role(&self) -> (&'static str, &str) {
-        let member = self.cluster.and_then(|cluster| cluster.members.get(&self.instance.id));
-        let writer = || {
-            let members = self.cluster.map(|cluster| &cluster.members);
-            let writer = members.into_iter().flatten().find(|(_, member)| member.is_writer);
-            writer.map_or("", |(id, _)| id.as_str())
-        };
-        match (member, &self.instance.replica_source) {
-            (Some(member), _) if member.is_writer => ("writer", ""),
-            (Some(_), _) => ("reader", writer()),
-            (None, Some(source)) => ("replica", source),
-            (None, None) => ("primary", ""),
-        }
-    }
-
-    fn has_pending_modifications(&self) -> bool {
-        let out_of_sync = self.instance.parameter_groups.iter().any(|status| status != "in-sync");
-        self.instance.pending > 0 || self.instance.pending_password || out_of_sync
-    }
-
-    /// The value of a metric of an instance; `None` for a key that this does not know.
-    fn value(&self, key: &str) -> Option<Option<f64>> {
-        let instance = self.instance;
-        let unapplied = |status: &str| ["pending-reboot", "failed-to-apply"].contains(&status);
-        let capacity = || self.cluster.and_then(|cluster| cluster.capacity).filter(|_| instance.is_serverless());
-        Some(match key {
-            "allocated_storage_bytes" => instance.allocated_gib.map(|size| size * GIB),
-            "max_allocated_storage_bytes" => instance.max_allocated_gib.map(|size| size * GIB),
-            "allocated_disk_iops_average" => self.volume_iops(),
-            "allocated_disk_throughput_bytes" => self.volume_throughput(),
-            "max_disk_iops_average" => self.least(self.volume_iops(), |machine| machine.iops.map(|(baseline, _)| baseline)),
-            "max_storage_throughput_bytes" => self.least(self.volume_throughput(), |machine| {
-                machine.throughput_mb.map(|(baseline, _)| baseline * if self.compat { MIB } else { 1e6 })
-            }),
-            "max_network_throughput_bytes" => {
-                self.machine.and_then(|machine| network_bytes(machine, self.compat))
-            }
-            "instance_log_files_size_bytes" => self.log_size,
-            "instance_vcpus" => match capacity() {
-                Some((_, most)) => Some(most / 4.0),
-                None => instance.vcpus.or(self.machine.and_then(|machine| machine.vcpus)),
-            },
-            "instance_physical_memory_bytes" => match capacity() {
-                Some((_, most)) => Some(most * 2.0 * GIB),
-                None => self.machine.and_then(|machine| machine.memory_mib).map(|size| size * MIB),
-            },
-            "certificate_expiry_timestamp_seconds" => instance.certificate_end,
-            "instance_unapplied_parameter_groups" => {
-                let groups = &instance.parameter_groups;
-                (!groups.is_empty()).then(|| groups.iter().filter(|status| unapplied(status)).count() as f64)
-            }
-            "instance_unapplied_cluster_parameter_groups" => {
-                let member = self.cluster.and_then(|cluster| cluster.members.get(&instance.id));
-                let status = member.and_then(|member| member.parameter_group.as_deref());
-                status.map(|status| f64::from(u8::from(unapplied(status))))
-            }
-            "instance_pending_modifications" => Some(instance.pending as f64),
-            "instance_status" => Some(instance.status_code()),
-            "instance_age_seconds" => instance.created.map(|created| self.now - created),
-            "instance_latest_restorable_timestamp_seconds" => instance.restorable,
-            "backup_retention_period_seconds" => instance.retention_days.map(|days| days * 86_400.0),
-            "replica_replicating" => instance.replicating.map(|works| f64::from(u8::from(works))),
-            _ => return None,
-        })
-    }
-
-    fn volume_iops(&self) -> Option<f64> {
-        if self.compat { volume::compat::iops(self.instance) } else { volume::iops(self.instance) }
-    }
-
-    fn volume_throughput(&self) -> Option<f64> {
-        let of = if self.compat { volume::compat::throughput_mib } else { volume::throughput_mib };
-        of(self.instance).map(|throughput| throughput * MIB)
-    }
-
-    /// The smaller of what the volume and the class can do. Aurora's storage is no volume.
-    fn least(&self, volume: Option<f64>, class: impl Fn(&Machine) -> Option<f64>) -> Option<f64> {
-        if self.instance.storage_type.starts_with("aurora") && !self.compat {
-            return None;
-        }
-        let class = self.machine.and_then(class);
-        volume.into_iter().chain(class).reduce(f64::min)
-    }
-}
-
-fn network_bytes(machine: &Machine, compat: bool) -> Option<f64> {
-    // Gigabits are not gigabytes.
-    machine.network_gbps.map(|gigabits| gigabits * 1e9 / if compat { 1.0 } else { 8.0 })
-}
-
-fn class_value(key: &str, machine: &Machine, compat: bool) -> Option<Option<f64>> {
-    let megabytes = if compat { MIB } else { 1e6 };
-    Some(match key {
-        "instance_vcpu_average" => machine.vcpus,
-        "instance_memory_bytes" => machine.memory_mib.map(|size| size * MIB),
-        "instance_baseline_iops_average" => machine.iops.map(|(baseline, _)| baseline),
-        "instance_max_iops_average" => machine.iops.map(|(_, most)| most),
-        "instance_baseline_throughput_bytes" => machine.throughput_mb.map(|(baseline, _)| baseline * megabytes),
-        "instance_max_throughput_bytes" => machine.throughput_mb.map(|(_, most)| most * megabytes),
-        "instance_baseline_network_bandwidth_bytes" => network_bytes(machine, compat),
-        _ => return None,
-    })
-}
-
-fn cluster_value(key: &str, cluster: &Cluster, compat: bool) -> Option<Option<f64>> {
-    let zero = compat.then_some(0.0);
-    Some(match key {
-        "cluster_acu_min_average" => cluster.capacity.map(|(least, _)| least).or(zero),
-        "cluster_acu_max_average" => cluster.capacity.map(|(_, most)| most).or(zero),
-        "cluster_members" => Some(cluster.members.len() as f64),
-        "cluster_latest_restorable_timestamp_seconds" => cluster.restorable,
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::model::Machine;
     use super::*;
 
-    /// Adding a metric takes a line in a YAML file and one here; this names the one that is missing.
+    /// Adding a metric takes a line in a YAML file and one in `values.rs`; this names the one that is missing.
     #[test]
     fn every_metric_from_an_api_is_filled() {
-        let definitions = Definitions::read(true).unwrap();
+        let definitions = Definitions::read(true, Duration::from_mins(1)).unwrap();
         let instance = Instance::default();
-        let about = About { instance: &instance, cluster: None, machine: None, log_size: None, now: 0.0, compat: false };
-        let own = ["instance_info", "maintenance", "engine_support", "cluster_info"];
-        for definition in definitions.files.iter().filter(|definition| !own.contains(&definition.query.name.as_str())) {
-            for metric in definition.query.metrics.iter().filter(|metric| matches!(metric.origin, Origin::Api(_))) {
+        let about = About {
+            instance: &instance,
+            cluster: None,
+            knows_clusters: true,
+            machine: None,
+            log_size: None,
+            newest: None,
+            now: 0.0,
+            compat: false,
+        };
+        let own = ["instance_info", "maintenance", "engine_support", "cluster_info", "events"];
+        for definition in
+            definitions.files.iter().filter(|definition| !own.contains(&definition.query.name.as_str()))
+        {
+            for metric in
+                definition.query.metrics.iter().filter(|metric| matches!(metric.origin, Origin::Api(_)))
+            {
                 let filled = match definition.query.scope {
                     Scope::Instance => about.value(&metric.key).is_some(),
-                    Scope::Cluster => cluster_value(&metric.key, &Cluster::default(), false).is_some(),
-                    Scope::InstanceClass => class_value(&metric.key, &Machine::default(), false).is_some(),
+                    Scope::Cluster => of_cluster(&metric.key, &Cluster::default(), false).is_some(),
+                    Scope::InstanceClass => of_class(&metric.key, &Machine::default(), false).is_some(),
                     _ => true,
                 };
                 assert!(filled, "{} is declared, but nothing fills it", &*metric.series);

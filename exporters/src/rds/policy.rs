@@ -17,6 +17,7 @@ fn actions(collector: Collector) -> &'static [(&'static str, &'static str)] {
         Collector::LogFiles => &[("rds:DescribeDBLogFiles", "arn:PARTITION:rds:*:*:db:*")],
         Collector::InstanceTypes => &[("ec2:DescribeInstanceTypes", "*")],
         Collector::Quotas => &[("servicequotas:GetServiceQuota", "*")],
+        Collector::Events => &[("rds:DescribeEvents", "*")],
         Collector::EngineSupport => &[("rds:DescribeDBMajorEngineVersions", "*")],
     }
 }
@@ -51,8 +52,13 @@ mod tests {
 
     #[test]
     fn only_what_is_collected_is_allowed() {
-        let text = policy(&BTreeSet::from([Collector::Identity, Collector::Instances, Collector::Quotas]), "us-gov-west-1");
-        assert!(text.contains("arn:aws-us-gov:rds:*:*:db:*") && text.contains("servicequotas:GetServiceQuota"));
+        let text = policy(
+            &BTreeSet::from([Collector::Identity, Collector::Instances, Collector::Quotas]),
+            "us-gov-west-1",
+        );
+        assert!(
+            text.contains("arn:aws-us-gov:rds:*:*:db:*") && text.contains("servicequotas:GetServiceQuota")
+        );
         assert!(!text.contains("cloudwatch:") && !text.contains("sts:"));
         assert_eq!(text.matches('{').count(), text.matches('}').count());
     }

@@ -1,108 +1,90 @@
 //! The exporter as the web server sees it: pages made from what the collectors found, whatever AWS does now.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use catalogue::metric::Kind;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::config::{Account, File};
 use super::page::{Definitions, page};
-use super::target::{Choice, Target};
+use super::settings::{Inputs, Options};
+use super::state::Collector;
+use super::target::Target;
 use crate::exposition::{Own, Page};
-use crate::sample::{Family, Limits, Table};
+use crate::sample::{Family, Table};
 use crate::serve::{About, Exporter, Future_, Refusal};
 
-/// What the command line, the environment and the file say together.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The configuration files, in the order in which they are read.
-    pub files: Vec<std::path::PathBuf>,
-    /// The account and region when the file names none.
-    pub account: Account,
-    /// What is collected.
-    pub choice: Choice,
-    /// Whether CloudWatch is asked for latencies and queues, which costs extra.
-    pub latencies: bool,
-    /// Whether values are those of the exporter that came before, mistakes included.
-    pub compat: bool,
-}
+/// How long a page is served again.
+const LIFE: Duration = Duration::from_secs(1);
 
 /// The running exporter.
 #[derive(Debug)]
 pub struct Service {
-    options: Options,
-    definitions: Arc<Definitions>,
+    inputs: Inputs,
     own: Own,
     setup: RwLock<Arc<Setup>>,
-    /// The last page; who asks within a second gets the same.
+    /// The last page; who asks soon after gets the same.
     last: Mutex<Option<(Instant, Page)>>,
 }
 
-/// One reading of the configuration, with its running collectors.
+/// One reading of the configuration, with its collectors.
 #[derive(Debug)]
 struct Setup {
-    targets: Vec<Arc<Target>>,
+    options: Options,
+    definitions: Definitions,
+    running: Vec<Arc<Running>>,
+}
+
+/// An account and region with its collectors, which end with it.
+#[derive(Debug)]
+struct Running {
+    target: Arc<Target>,
     _tasks: JoinSet<()>,
 }
 
 impl Setup {
-    async fn read(options: &Options, definitions: &Definitions) -> Result<Self, String> {
-        let accounts = accounts(options)?;
-        let mut tasks = JoinSet::new();
-        let mut targets = Vec::new();
-        for account in accounts {
+    /// Starts what is new; what is the same goes on with all that it knows, and looks again at once.
+    async fn start(options: Options, before: Option<&Self>) -> Result<Self, String> {
+        let definitions = Definitions::read(options.latencies, options.metrics_interval)?;
+        let same = |before: &&Self| {
+            Options { accounts: Vec::new(), ..before.options.clone() }
+                == Options { accounts: Vec::new(), ..options.clone() }
+        };
+        let before = before.filter(same).map(|before| before.running.as_slice()).unwrap_or_default();
+        let mut running = Vec::new();
+        for account in &options.accounts {
+            if let Some(known) = before.iter().find(|known| known.target.account == *account) {
+                running.push(Arc::clone(known));
+                continue;
+            }
             let mut choice = options.choice.clone();
             if account.tags.is_empty() {
-                choice.collectors.remove(&super::state::Collector::Tags);
+                choice.collectors.remove(&Collector::Tags);
             }
-            let target = Target::new(account, choice, Arc::clone(&definitions.metrics));
+            let target = Target::new(account.clone(), choice, Arc::clone(&definitions.metrics));
+            let mut tasks = JoinSet::new();
             target.start(&mut tasks).await?;
-            targets.push(target);
+            running.push(Arc::new(Running { target, _tasks: tasks }));
         }
-        Ok(Self { targets, _tasks: tasks })
-    }
-}
-
-/// The accounts and regions to read.
-pub fn accounts(options: &Options) -> Result<Vec<Account>, String> {
-    let mut file = File::default();
-    for path in &options.files {
-        let own = File::read(path)?;
-        file.tags.extend(own.tags);
-        if !own.targets.is_empty() {
-            file.targets = own.targets;
+        for known in before {
+            known.target.look_again();
         }
+        Ok(Self { options, definitions, running })
     }
-    let mut accounts = if file.targets.is_empty() { vec![options.account.clone()] } else { file.targets };
-    for account in &mut accounts {
-        if account.tags.is_empty() {
-            account.tags.clone_from(&file.tags);
-        }
-    }
-    let mut known = BTreeSet::new();
-    for account in &accounts {
-        let key = (&account.region, &account.role_arn, &account.profile, &account.endpoint);
-        if !known.insert(key) {
-            return Err(format!("two targets are the same: {account:?}"));
-        }
-    }
-    Ok(accounts)
 }
 
 impl Service {
     /// Starts the collectors.
-    pub async fn new(options: Options) -> Result<Self, String> {
-        let definitions = Arc::new(Definitions::read(options.latencies)?);
-        let setup = Setup::read(&options, &definitions).await?;
-        Ok(Self {
-            options,
-            definitions,
-            own: Own::new("rds_exporter"),
-            setup: RwLock::new(Arc::new(setup)),
-            last: Mutex::default(),
-        })
+    pub async fn new(inputs: Inputs) -> Result<Self, String> {
+        let setup = Setup::start(inputs.options()?, None).await?;
+        let labels = [
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("commit_sha", option_env!("DMF_REVISION").unwrap_or("unknown")),
+            ("build_date", option_env!("DMF_BUILD_DATE").unwrap_or("unknown")),
+        ];
+        let own = Own::new("rds_exporter", &labels);
+        Ok(Self { inputs, own, setup: RwLock::new(Arc::new(setup)), last: Mutex::default() })
     }
 
     fn setup(&self) -> Arc<Setup> {
@@ -112,47 +94,31 @@ impl Service {
     fn page(&self) -> Page {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((at, page)) = last.as_ref()
-            && at.elapsed() < Duration::from_secs(1)
+            && at.elapsed() < LIFE
         {
             return page.clone();
         }
+        let setup = self.setup();
         let mut all = Page::default();
-        for target in &self.setup().targets {
-            all.extend(page(target, &self.definitions, self.options.compat));
+        for running in &setup.running {
+            all.extend(page(&running.target, &setup.definitions));
         }
-        all.extend(build_info());
-        if self.options.compat {
-            all.extend(self.up());
+        if setup.options.choice.compat {
+            all.extend(up(&setup));
         }
         *last = Some((Instant::now(), all.clone()));
         all
     }
-
-    /// The label-less `up` of the exporter that came before; it hides Prometheus' own.
-    fn up(&self) -> Page {
-        let works = self.setup().targets.iter().all(|target| target.state().instances().is_some());
-        let help = "1 when the inventory of every account is known";
-        single("up", catalogue::metric::Kind::Counter, help, &[], f64::from(u8::from(works)))
-    }
 }
 
-/// `rds_exporter_build_info` with the labels that dashboards know.
-fn build_info() -> Page {
-    let labels = [
-        ("version", env!("CARGO_PKG_VERSION")),
-        ("commit_sha", option_env!("DMF_REVISION").unwrap_or("unknown")),
-        ("build_date", option_env!("DMF_BUILD_DATE").unwrap_or("unknown")),
-    ];
-    let help = "Always 1; the labels say what was built";
-    single("rds_exporter_build_info", catalogue::metric::Kind::Info, help, &labels, 1.0)
-}
-
-fn single(name: &str, kind: catalogue::metric::Kind, help: &str, labels: &[(&str, &str)], value: f64) -> Page {
-    let family = Family { name: name.to_owned(), kind, unit: None, help: help.to_owned() };
-    let mut builder = Table::builder([family].into(), Limits::default());
-    builder.row(labels.iter().copied(), &[value]);
+/// The label-less `up` of the exporter that came before; it hides Prometheus' own.
+fn up(setup: &Setup) -> Page {
+    let works = setup.running.iter().all(|running| running.target.state().instances().is_some());
+    let help = "1 when the inventory of every account is known".to_owned();
+    let family = Family { name: "up".to_owned(), kind: Kind::Counter, unit: None, help };
+    let table = Table::single([family].into(), &[f64::from(u8::from(works))]);
     let mut page = Page::default();
-    page.add(&"".into(), Arc::new(builder.finish().0));
+    page.add(&"".into(), Arc::new(table));
     page
 }
 
@@ -176,16 +142,18 @@ impl Exporter for Service {
 
     fn ready(&self) -> Result<(), String> {
         let setup = self.setup();
-        let waiting = setup.targets.iter().filter(|target| target.state().instances().is_none());
+        let waiting = setup.running.iter().filter(|running| !running.target.state().is_settled());
         match waiting.count() {
             0 => Ok(()),
-            count => Err(format!("{count} of {} accounts and regions have no inventory yet", setup.targets.len())),
+            count => {
+                Err(format!("{count} of {} accounts and regions have no inventory yet", setup.running.len()))
+            }
         }
     }
 
     fn reload(&self) -> Future_<'_, Result<(), String>> {
         Box::pin(async move {
-            let setup = Setup::read(&self.options, &self.definitions).await?;
+            let setup = Setup::start(self.inputs.options()?, Some(&self.setup())).await?;
             *self.setup.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
             *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
             Ok(())

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::aws::Datum;
+use super::aws::{Api, Datum};
+use super::model::{Action, Cluster, Instance, Lifecycle, Machine, Timestamp};
 use super::questions::Metric;
-use super::model::{Action, Cluster, Instance, Lifecycle, Machine};
 
 /// A part of the collection: its own schedule, its own success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,24 +35,11 @@ pub enum Collector {
     Usages,
     /// `DescribeDBMajorEngineVersions`.
     EngineSupport,
+    /// `DescribeEvents`.
+    Events,
 }
 
 impl Collector {
-    /// All of them.
-    pub const ALL: [Self; 11] = [
-        Self::Identity,
-        Self::Tags,
-        Self::Instances,
-        Self::Clusters,
-        Self::Maintenances,
-        Self::InstanceMetrics,
-        Self::LogFiles,
-        Self::InstanceTypes,
-        Self::Quotas,
-        Self::Usages,
-        Self::EngineSupport,
-    ];
-
     /// The value of the label `collector`.
     pub fn name(self) -> &'static str {
         match self {
@@ -67,6 +54,20 @@ impl Collector {
             Self::Quotas => "quotas",
             Self::Usages => "usages",
             Self::EngineSupport => "engine_support",
+            Self::Events => "events",
+        }
+    }
+
+    /// The API that it asks.
+    pub fn api(self) -> Api {
+        match self {
+            Self::Identity => Api::Sts,
+            Self::Tags => Api::Tag,
+            Self::InstanceMetrics => Api::CloudWatch,
+            Self::Usages => Api::Usage,
+            Self::InstanceTypes => Api::Ec2,
+            Self::Quotas => Api::ServiceQuotas,
+            _ => Api::Rds,
         }
     }
 
@@ -74,8 +75,9 @@ impl Collector {
     pub fn interval(self) -> Duration {
         match self {
             Self::Instances | Self::Clusters | Self::InstanceMetrics => Duration::from_mins(1),
-            Self::Tags | Self::Maintenances | Self::Usages => Duration::from_mins(5),
-            Self::LogFiles => Duration::from_mins(15),
+            Self::Tags | Self::Maintenances | Self::Events => Duration::from_mins(5),
+            // Each question about usage costs, and AWS counts every five minutes at best.
+            Self::LogFiles | Self::Usages => Duration::from_mins(15),
             Self::Identity | Self::Quotas => Duration::from_hours(1),
             Self::InstanceTypes | Self::EngineSupport => Duration::from_hours(24),
         }
@@ -117,6 +119,8 @@ pub struct Run {
     pub took: Duration,
     /// Runs that were not complete.
     pub failures: u64,
+    /// All runs.
+    pub runs: u64,
 }
 
 impl Run {
@@ -126,8 +130,16 @@ impl Run {
     }
 }
 
-/// A metric of an instance or a cluster: the identifier and the key in the metrics files.
-pub type Key = (Arc<str>, usize);
+/// Resource and category of an event.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EventKey {
+    /// Whether the resource is a cluster; an instance otherwise.
+    pub is_cluster: bool,
+    /// Its identifier.
+    pub id: String,
+    /// Such as `failover`.
+    pub category: String,
+}
 
 /// Everything that is known.
 #[derive(Debug, Default)]
@@ -139,17 +151,17 @@ pub struct State {
     /// By collector.
     pub runs: BTreeMap<Collector, Run>,
     /// Identifiers of tagged instances and clusters; `None` without a selection.
-    pub tagged: Option<Kept<(Vec<String>, Vec<String>)>>,
+    pub tagged: Option<(Vec<String>, Vec<String>)>,
     /// Inventory.
     pub instances: Option<Kept<Arc<Vec<Instance>>>>,
     /// Inventory.
     pub clusters: Option<Kept<Arc<Vec<Cluster>>>>,
     /// Maintenance that waits.
     pub actions: Option<Kept<Vec<Action>>>,
-    /// EC2 types by name; they do not change.
-    pub machines: BTreeMap<String, Machine>,
-    /// Newest CloudWatch values, each with the time at which it came.
-    pub data: HashMap<Key, Kept<Datum>>,
+    /// EC2 types by name, which do not change; `None` for names that EC2 does not know.
+    pub machines: BTreeMap<String, Option<Machine>>,
+    /// Newest CloudWatch values by identifier and metric, each with the time at which it came.
+    pub data: HashMap<Arc<str>, BTreeMap<usize, Kept<Datum>>>,
     /// When each CloudWatch metric was last asked for, by its position.
     pub asked: HashMap<usize, Instant>,
     /// Size of log files by instance.
@@ -158,6 +170,10 @@ pub struct State {
     pub quotas: BTreeMap<&'static str, Kept<f64>>,
     /// By engine.
     pub lifecycles: BTreeMap<String, Kept<Vec<Lifecycle>>>,
+    /// The last event of each category, seconds since 1970.
+    pub events: BTreeMap<EventKey, Timestamp>,
+    /// Up to when events are known.
+    pub events_until: Option<Timestamp>,
 }
 
 impl State {
@@ -176,11 +192,28 @@ impl State {
         self.actions.as_ref()?.get(Collector::Maintenances.life())
     }
 
+    /// Whether everything that makes up the labels of an instance was asked for once.
+    pub fn is_settled(&self) -> bool {
+        let parts = [Collector::Instances, Collector::Clusters, Collector::Maintenances];
+        parts.iter().all(|part| self.runs.get(part).is_none_or(|run| run.runs > 0))
+            && self.instances.is_some()
+    }
+
+    /// What EC2 says about the class of an instance.
+    pub fn machine(&self, instance: &Instance) -> Option<&Machine> {
+        self.machines.get(&instance.machine()?)?.as_ref()
+    }
+
     /// Whether it is time to ask for a CloudWatch metric again.
     pub fn is_due(&self, metric: &Metric) -> bool {
         /// The schedule is not exact.
         const SLACK: Duration = Duration::from_secs(10);
-        self.asked.get(&metric.index).is_none_or(|at| at.elapsed() + SLACK >= metric.every())
+        self.asked.get(&metric.index).is_none_or(|at| at.elapsed() + SLACK >= metric.every)
+    }
+
+    /// Takes the newest value of a metric.
+    pub fn take(&mut self, id: &Arc<str>, metric: usize, datum: Datum) {
+        self.data.entry(Arc::clone(id)).or_default().insert(metric, Kept::now(datum));
     }
 
     /// Notes that metrics were asked for.
@@ -199,7 +232,7 @@ impl State {
             .map(|instance| instance.id.as_str())
             .chain(clusters.iter().map(|cluster| cluster.id.as_str()))
             .collect();
-        self.data.retain(|(id, _), _| known.contains(&**id));
+        self.data.retain(|id, _| known.contains(&**id));
         self.logs.retain(|id, _| known.contains(id.as_str()));
     }
 }

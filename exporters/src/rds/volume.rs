@@ -10,7 +10,8 @@ pub fn iops(instance: &Instance) -> Option<f64> {
         "gp3" | "io1" | "io2" => instance.iops.filter(|iops| *iops > 0.0),
         "gp2" => {
             let size = instance.allocated_gib?;
-            let (least, most) = if is_striped(instance, size) { (12_000.0, 64_000.0) } else { (3_000.0, 16_000.0) };
+            let (least, most) =
+                if is_striped(instance, size) { (12_000.0, 64_000.0) } else { (3_000.0, 16_000.0) };
             Some((3.0 * size).clamp(least, most))
         }
         _ => None,
@@ -101,7 +102,12 @@ mod tests {
 
     #[test]
     fn compat_gives_the_old_numbers() {
-        let gp2 = Instance { storage_type: "gp2".to_owned(), engine: "postgres".to_owned(), allocated_gib: Some(400.0), ..Instance::default() };
+        let gp2 = Instance {
+            storage_type: "gp2".to_owned(),
+            engine: "postgres".to_owned(),
+            allocated_gib: Some(400.0),
+            ..Instance::default()
+        };
         assert_eq!((compat::iops(&gp2), compat::throughput_mib(&gp2)), (Some(1_200.0), Some(250.0)));
     }
 }

@@ -126,6 +126,8 @@ pub struct CloudWatch {
 pub enum Condition {
     /// Member of an Aurora cluster.
     Aurora,
+    /// Member of an Aurora cluster, but not the one that writes.
+    AuroraReader,
     /// Not a member of an Aurora cluster.
     NotAurora,
     /// Engine postgres or aurora-postgresql.
@@ -151,8 +153,9 @@ pub enum Condition {
 }
 
 impl Condition {
-    const ALL: [(&'static str, Self); 12] = [
+    const ALL: [(&'static str, Self); 13] = [
         ("aurora", Self::Aurora),
+        ("aurora_reader", Self::AuroraReader),
         ("not_aurora", Self::NotAurora),
         ("postgres", Self::Postgres),
         ("mysql", Self::Mysql),
@@ -351,8 +354,7 @@ fn read_metric(
     let mut origins: Vec<_> = origins.into_iter().flatten().collect();
     if origins.len() != 1 {
         let message = format!("metric `{}` has {} origins instead of one", &*key, origins.len());
-        let help =
-            "give the file `queries`, or the metric one of `cloudwatch`, `sum`, `api`, `exporter`, `prometheus`";
+        let help = "give the file `queries`, or the metric one of `cloudwatch`, `sum`, `api`, `exporter`, `prometheus`";
         fields.problems().push(Problem::error("yaml/value", key.place(), message).help(help));
     }
     fields.finish();

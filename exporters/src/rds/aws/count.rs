@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_sdk_rds::config::interceptors::{BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef};
+use aws_sdk_rds::config::interceptors::{
+    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+};
 use aws_sdk_rds::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_rds::error::BoxError;
+use aws_smithy_runtime_api::client::retries::RequestAttempts;
 
 /// An API, under the name that the label `api` has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +30,10 @@ pub enum Api {
 }
 
 impl Api {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Rds, Self::CloudWatch, Self::Usage, Self::Ec2, Self::ServiceQuotas, Self::Tag, Self::Sts];
+
     /// The value of the label `api`.
     pub fn name(self) -> &'static str {
         match self {
@@ -46,6 +53,8 @@ impl Api {
 pub struct Count {
     /// Requests that were sent, retries included.
     pub requests: u64,
+    /// Requests that repeat an earlier one that failed.
+    pub retries: u64,
     /// Requests that were refused because there were too many.
     pub throttled: u64,
     /// Requests that failed for any reason.
@@ -59,9 +68,9 @@ pub struct Count {
 pub struct Calls(Mutex<BTreeMap<Api, Count>>);
 
 impl Calls {
-    /// The numbers so far.
-    pub fn all(&self) -> BTreeMap<Api, Count> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The numbers of an API so far.
+    pub fn of(&self, api: Api) -> Count {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&api).copied().unwrap_or_default()
     }
 
     /// Notes something.
@@ -84,8 +93,13 @@ impl Counter {
 }
 
 /// Codes by which AWS says that there were too many requests.
-const THROTTLES: [&str; 5] =
-    ["Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException"];
+const THROTTLES: [&str; 5] = [
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestLimitExceeded",
+    "TooManyRequestsException",
+];
 
 #[aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint]
 impl Intercept for Counter {
@@ -97,9 +111,13 @@ impl Intercept for Counter {
         &self,
         _: &BeforeTransmitInterceptorContextRef<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.calls.note(self.api, |count| count.requests += 1);
+        let repeats = bag.load::<RequestAttempts>().is_some_and(|attempts| attempts.attempts() > 1);
+        self.calls.note(self.api, |count| {
+            count.requests += 1;
+            count.retries += u64::from(repeats);
+        });
         Ok(())
     }
 

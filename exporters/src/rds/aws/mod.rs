@@ -10,19 +10,19 @@ mod rds;
 mod sts;
 mod tags;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_rds::config::SharedCredentialsProvider;
+use aws_sdk_rds::config::{SharedCredentialsProvider, SharedHttpClient};
 use aws_sdk_rds::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::tls;
 
 pub use self::cloudwatch::{Datum, Question};
-pub use self::count::{Api, Calls};
+pub use self::count::{Api, Calls, Count};
 pub use self::limit::Limiter;
 use super::config::Account;
 
@@ -43,14 +43,22 @@ impl Failure {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
         R: std::fmt::Debug + Send + Sync + 'static,
     {
-        let known = error.as_service_error().and_then(|error| Some((error.code()?.to_owned(), error.message())));
+        let known =
+            error.as_service_error().and_then(|error| Some((error.code()?.to_owned(), error.message())));
         let (code, message) = match (known, error) {
             (Some((code, message)), _) => (code, message.unwrap_or_default().to_owned()),
             (None, SdkError::TimeoutError(_)) => ("timeout".to_owned(), "no answer in time".to_owned()),
-            (None, SdkError::DispatchFailure(_)) => ("network".to_owned(), DisplayErrorContext(error).to_string()),
+            (None, SdkError::DispatchFailure(_)) => {
+                ("network".to_owned(), DisplayErrorContext(error).to_string())
+            }
             (None, _) => ("answer".to_owned(), DisplayErrorContext(error).to_string()),
         };
         Self { operation, code, message: message.lines().next().unwrap_or_default().to_owned() }
+    }
+
+    /// An answer came, but not what was asked for.
+    fn lacks(operation: &'static str, field: &str) -> Self {
+        Self { operation, code: "answer".to_owned(), message: format!("the answer has no `{field}`") }
     }
 }
 
@@ -77,20 +85,28 @@ const CALL: Duration = Duration::from_secs(30);
 /// Attempts of one call.
 const ATTEMPTS: u32 = 4;
 
+/// Connections, and the authorities that are trusted: the same for all accounts and regions.
+fn http() -> SharedHttpClient {
+    static HTTP: OnceLock<SharedHttpClient> = OnceLock::new();
+    let make = || {
+        let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+        aws_smithy_http_client::Builder::new().tls_provider(provider).build_https()
+    };
+    HTTP.get_or_init(make).clone()
+}
+
 impl Aws {
     /// Prepares the clients; nothing is sent but what finding region and credentials takes. The error is one line.
     pub async fn new(account: &Account, calls: &Arc<Calls>) -> Result<Self, String> {
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-            .build_https();
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(3))
             .operation_attempt_timeout(ATTEMPT)
             .operation_timeout(CALL)
             .build();
-        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_max_backoff(Duration::from_secs(5));
+        let retries =
+            RetryConfig::standard().with_max_attempts(ATTEMPTS).with_max_backoff(Duration::from_secs(5));
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
-        loader = loader.http_client(http).timeout_config(timeouts).retry_config(retries);
+        loader = loader.http_client(http()).timeout_config(timeouts).retry_config(retries);
         if let Some(region) = &account.region {
             loader = loader.region(Region::new(region.clone()));
         }
@@ -105,7 +121,8 @@ impl Aws {
             return Err("no region: set AWS_REGION, or `region` of a target".to_owned());
         };
         if let Some(role) = &account.role_arn {
-            let mut provider = AssumeRoleProvider::builder(role).configure(&sdk).session_name(&account.session_name);
+            let mut provider =
+                AssumeRoleProvider::builder(role).configure(&sdk).session_name(&account.session_name);
             provider = provider.region(Region::new(region.clone()));
             if let Some(id) = &account.external_id {
                 provider = provider.external_id(id);
@@ -124,7 +141,8 @@ impl Aws {
         };
         let rds = aws_sdk_rds::config::Builder::from(sdk).interceptor(counted(Api::Rds));
         let ec2 = aws_sdk_ec2::config::Builder::from(sdk).interceptor(counted(Api::Ec2));
-        let quotas = aws_sdk_servicequotas::config::Builder::from(sdk).interceptor(counted(Api::ServiceQuotas));
+        let quotas =
+            aws_sdk_servicequotas::config::Builder::from(sdk).interceptor(counted(Api::ServiceQuotas));
         let tags = aws_sdk_resourcegroupstagging::config::Builder::from(sdk).interceptor(counted(Api::Tag));
         let sts = aws_sdk_sts::config::Builder::from(sdk).interceptor(counted(Api::Sts));
         Self {

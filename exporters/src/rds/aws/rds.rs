@@ -1,13 +1,15 @@
-//! RDS: instances, clusters, maintenance, log files, life cycles of engines. All pages of each.
+//! RDS: instances, clusters, maintenance, log files, life cycles of engines, events. All pages of each.
+//!
+//! An answer without the list that was asked for is a failure: an empty list would say that there is nothing.
 
 use aws_sdk_rds::types as sdk;
 
 use super::{Api, Aws, Failure, seconds};
-use crate::rds::model::{Action, Cluster, Instance, Lifecycle, Member};
+use crate::rds::model::{Action, Cluster, Event, Instance, Lifecycle, Member, Timestamp};
 
 /// Reads all pages of an operation into `$items`; each page waits for its turn.
 macro_rules! pages {
-    ($aws:expr, $api:expr, $operation:literal, $request:expr, |$page:ident| $take:expr) => {{
+    ($aws:expr, $api:expr, $operation:expr, $request:expr, |$page:ident| $take:expr) => {{
         let mut pages = $request.into_paginator().send();
         loop {
             let turn = $aws.limits.turn($api).await;
@@ -25,9 +27,17 @@ impl Aws {
     pub async fn instances(&self, only: Option<&[String]>) -> Result<Vec<Instance>, Failure> {
         let mut found = Vec::new();
         for filter in chunks(only) {
-            let request = self.rds.describe_db_instances().set_filters(filter.map(|ids| vec![one("db-instance-id", ids)]));
+            let request = self
+                .rds
+                .describe_db_instances()
+                .set_filters(filter.map(|ids| vec![one("db-instance-id", ids)]));
             pages!(self, Api::Rds, "DescribeDBInstances", request, |page| {
-                found.extend(page.db_instances.unwrap_or_default().into_iter().filter_map(instance));
+                found.extend(
+                    page.db_instances
+                        .ok_or_else(|| Failure::lacks("DescribeDBInstances", "DBInstances"))?
+                        .into_iter()
+                        .filter_map(instance),
+                );
             });
         }
         Ok(found)
@@ -37,52 +47,88 @@ impl Aws {
     pub async fn clusters(&self, only: Option<&[String]>) -> Result<Vec<Cluster>, Failure> {
         let mut found = Vec::new();
         for filter in chunks(only) {
-            let request = self.rds.describe_db_clusters().set_filters(filter.map(|ids| vec![one("db-cluster-id", ids)]));
+            let request = self
+                .rds
+                .describe_db_clusters()
+                .set_filters(filter.map(|ids| vec![one("db-cluster-id", ids)]));
             pages!(self, Api::Rds, "DescribeDBClusters", request, |page| {
-                found.extend(page.db_clusters.unwrap_or_default().into_iter().filter_map(cluster));
+                found.extend(
+                    page.db_clusters
+                        .ok_or_else(|| Failure::lacks("DescribeDBClusters", "DBClusters"))?
+                        .into_iter()
+                        .filter_map(cluster),
+                );
             });
         }
         Ok(found)
     }
 
-    /// All maintenance that waits.
-    pub async fn maintenances(&self) -> Result<Vec<Action>, Failure> {
+    /// All maintenance that waits, or what the first page has.
+    pub async fn maintenances(&self, first_page: bool) -> Result<Vec<Action>, Failure> {
+        const NAME: &str = "DescribePendingMaintenanceActions";
         let mut found = Vec::new();
         let request = self.rds.describe_pending_maintenance_actions();
-        pages!(self, Api::Rds, "DescribePendingMaintenanceActions", request, |page| {
-            for resource in page.pending_maintenance_actions.unwrap_or_default() {
+        pages!(self, Api::Rds, NAME, request, |page| {
+            let lacks = || Failure::lacks(NAME, "PendingMaintenanceActions");
+            for resource in page.pending_maintenance_actions.ok_or_else(lacks)? {
                 let arn = resource.resource_identifier.unwrap_or_default();
                 let details = resource.pending_maintenance_action_details.unwrap_or_default();
                 found.extend(details.into_iter().map(|detail| action(&arn, detail)));
+            }
+            if first_page {
+                break;
             }
         });
         Ok(found)
     }
 
-    /// Size of all log files of an instance together; `None` when it has none, is gone, or is not ready yet.
-    pub async fn log_files(&self, instance: &str) -> Result<Option<f64>, Failure> {
+    /// Size of all log files of an instance together, or of those on the first page; `None` when it has none, is
+    /// gone, or is not ready yet.
+    pub async fn log_files(&self, instance: &str, first_page: bool) -> Result<Option<f64>, Failure> {
+        const NAME: &str = "DescribeDBLogFiles";
         let request = self.rds.describe_db_log_files().db_instance_identifier(instance);
         let sum = async {
             let mut sum = None;
-            pages!(self, Api::Rds, "DescribeDBLogFiles", request, |page| {
-                for file in page.describe_db_log_files.unwrap_or_default() {
+            pages!(self, Api::Rds, NAME, request, |page| {
+                let files = page.describe_db_log_files.ok_or_else(|| Failure::lacks(NAME, NAME))?;
+                for file in files {
                     sum = Some(sum.unwrap_or(0.0) + file.size.unwrap_or(0) as f64);
+                }
+                if first_page {
+                    break;
                 }
             });
             Ok(sum)
         };
+        let silent = ["DBInstanceNotFound", "DBInstanceNotReady"];
         match sum.await {
-            Err(Failure { code, .. }) if ["DBInstanceNotFound", "DBInstanceNotReady"].contains(&code.trim_end_matches("Fault")) => Ok(None),
+            Err(Failure { code, .. }) if silent.contains(&code.trim_end_matches("Fault")) => Ok(None),
             other => other,
         }
     }
 
     /// Until when the major versions of an engine are supported.
     pub async fn lifecycles(&self, engine: &str) -> Result<Vec<Lifecycle>, Failure> {
+        const NAME: &str = "DescribeDBMajorEngineVersions";
         let mut found = Vec::new();
         let request = self.rds.describe_db_major_engine_versions().engine(engine);
-        pages!(self, Api::Rds, "DescribeDBMajorEngineVersions", request, |page| {
-            found.extend(page.db_major_engine_versions.unwrap_or_default().into_iter().map(lifecycle));
+        pages!(self, Api::Rds, NAME, request, |page| {
+            let versions =
+                page.db_major_engine_versions.ok_or_else(|| Failure::lacks(NAME, "DBMajorEngineVersions"))?;
+            found.extend(versions.into_iter().map(lifecycle));
+        });
+        Ok(found)
+    }
+
+    /// What happened to instances and clusters since a time.
+    pub async fn events(&self, since: Timestamp) -> Result<Vec<Event>, Failure> {
+        const NAME: &str = "DescribeEvents";
+        let mut found = Vec::new();
+        let since = aws_sdk_rds::primitives::DateTime::from_secs_f64(since);
+        let request = self.rds.describe_events().start_time(since);
+        pages!(self, Api::Rds, NAME, request, |page| {
+            let events = page.events.ok_or_else(|| Failure::lacks(NAME, "Events"))?;
+            found.extend(events.into_iter().filter_map(event));
         });
         Ok(found)
     }
@@ -103,7 +149,8 @@ fn one(name: &str, values: &[String]) -> sdk::Filter {
 
 fn instance(from: sdk::DbInstance) -> Option<Instance> {
     let group = |group: sdk::DbParameterGroupStatus| group.parameter_apply_status;
-    let pending = from.pending_modified_values.unwrap_or_else(|| sdk::PendingModifiedValues::builder().build());
+    let pending =
+        from.pending_modified_values.unwrap_or_else(|| sdk::PendingModifiedValues::builder().build());
     let infos = from.status_infos.unwrap_or_default();
     let replication = infos.into_iter().find(|info| info.status_type.as_deref() == Some("read replication"));
     let stopped = |status: &str| ["error", "stopped", "terminated"].contains(&status);
@@ -129,13 +176,28 @@ fn instance(from: sdk::DbInstance) -> Option<Instance> {
         restorable: from.latest_restorable_time.as_ref().map(seconds),
         retention_days: from.backup_retention_period.map(f64::from),
         authority: from.ca_certificate_identifier.unwrap_or_default(),
-        certificate_end: from.certificate_details.and_then(|details| details.valid_till).as_ref().map(seconds),
+        certificate_end: from
+            .certificate_details
+            .and_then(|details| details.valid_till)
+            .as_ref()
+            .map(seconds),
         pending: pending_fields(&pending),
         pending_password: pending.master_user_password.is_some(),
-        parameter_groups: from.db_parameter_groups.unwrap_or_default().into_iter().filter_map(group).collect(),
+        parameter_groups: from
+            .db_parameter_groups
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(group)
+            .collect(),
         vcpus: from.processor_features.and_then(|features| vcpus(&features)),
-        replicating: replication.map(|info| info.normal != Some(false) && !info.status.is_some_and(|status| stopped(&status))),
-        tags: from.tag_list.unwrap_or_default().into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect(),
+        replicating: replication
+            .map(|info| info.normal != Some(false) && !info.status.is_some_and(|status| stopped(&status))),
+        tags: from
+            .tag_list
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
+            .collect(),
     })
 }
 
@@ -228,6 +290,20 @@ fn action(arn: &str, from: sdk::PendingMaintenanceAction) -> Action {
         forced: from.forced_apply_date.as_ref().map(seconds),
         opt_in: from.opt_in_status,
     }
+}
+
+fn event(from: sdk::Event) -> Option<Event> {
+    let is_cluster = match from.source_type? {
+        sdk::SourceType::DbInstance => false,
+        sdk::SourceType::DbCluster => true,
+        _ => return None,
+    };
+    Some(Event {
+        is_cluster,
+        id: from.source_identifier?,
+        categories: from.event_categories.unwrap_or_default(),
+        at: seconds(&from.date?),
+    })
 }
 
 fn lifecycle(from: sdk::DbMajorEngineVersion) -> Lifecycle {

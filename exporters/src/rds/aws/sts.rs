@@ -8,11 +8,6 @@ impl Aws {
         let _turn = self.limits.turn(Api::Sts).await;
         let answer = self.sts.get_caller_identity().send().await;
         let answer = answer.map_err(|error| Failure::of("GetCallerIdentity", &error))?;
-        let nothing = || Failure {
-            operation: "GetCallerIdentity",
-            code: "answer".to_owned(),
-            message: "the answer has no account".to_owned(),
-        };
-        answer.account.ok_or_else(nothing)
+        answer.account.ok_or_else(|| Failure::lacks("GetCallerIdentity", "Account"))
     }
 }
