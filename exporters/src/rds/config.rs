@@ -21,7 +21,7 @@ pub struct Account {
     pub role_arn: Option<String>,
     /// What the role's trust policy asks for.
     pub external_id: Option<String>,
-    /// Name of the session, which CloudTrail shows.
+    /// Name of the session, which `CloudTrail` shows.
     pub session_name: String,
     /// Profile of the AWS configuration files.
     pub profile: Option<String>,
@@ -123,10 +123,10 @@ fn accounts(node: &Node, problems: &mut Problems) -> Vec<Account> {
         endpoint,
         tags,
     };
-    match regions.is_empty() {
-        true => vec![own],
-        false => regions.into_iter().map(|region| Account { region: Some(region), ..own.clone() }).collect(),
+    if regions.is_empty() {
+        return vec![own];
     }
+    regions.into_iter().map(|region| Account { region: Some(region), ..own.clone() }).collect()
 }
 
 /// A region such as `eu-west-3` or `us-gov-west-1`.

@@ -13,6 +13,7 @@ pub fn now() -> Timestamp {
 
 /// A DB instance (`DescribeDBInstances`).
 #[derive(Debug, Clone, Default, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "AWS has as many switches")]
 pub struct Instance {
     /// `DBInstanceIdentifier`.
     pub id: String,
@@ -93,7 +94,7 @@ impl Instance {
         matches!(self.engine.as_str(), "mysql" | "mariadb" | "aurora-mysql" | "aurora")
     }
 
-    /// Whether CloudWatch can have numbers: Neptune and DocumentDB have theirs elsewhere, a stopped server has none.
+    /// Whether CloudWatch can have numbers: Neptune and `DocumentDB` have theirs elsewhere, a stopped server has none.
     pub fn is_measured(&self) -> bool {
         let elsewhere = ["neptune", "docdb"].contains(&self.engine.as_str());
         let silent =

@@ -206,14 +206,16 @@ impl Maker<'_> {
     fn instances(&self, into: &mut Rows<'_>) {
         for instance in self.all_instances() {
             let about = self.about(instance);
-            into.add(self, &[("dbidentifier", &instance.id)], &instance.id, |key| about.value(key).flatten());
+            into.add(self, &[("dbidentifier", &instance.id)], &instance.id, |key| {
+                about.value(key).unwrap_or_default()
+            });
         }
     }
 
     fn of_clusters(&self, into: &mut Rows<'_>) {
         for (id, cluster) in &self.clusters {
             into.add(self, &[("cluster_identifier", id)], id, |key| {
-                of_cluster(key, cluster, self.compat()).flatten()
+                of_cluster(key, cluster, self.compat()).unwrap_or_default()
             });
         }
     }
@@ -228,7 +230,7 @@ impl Maker<'_> {
             let Some(machine) = machine else { continue };
             let shown = if self.compat() { class.replace("db.x2g.", "db.x2gd.") } else { class.to_owned() };
             into.add(self, &[("instance_class", &shown)], "", |key| {
-                of_class(key, machine, self.compat()).flatten()
+                of_class(key, machine, self.compat()).unwrap_or_default()
             });
         }
     }
@@ -324,10 +326,14 @@ impl Maker<'_> {
         for instance in self.all_instances() {
             let life = Collector::EngineSupport.life();
             let cycles = self.state.lifecycles.get(&instance.engine).and_then(|cycles| cycles.get(life));
-            let covers = |cycle: &&Lifecycle| match self.compat() {
-                // The existing exporter takes what stands before the first dot for the major version.
-                true => instance.engine_version.split('.').next() == Some(&cycle.major),
-                false => cycle.covers(&instance.engine, &instance.engine_version),
+            // The existing exporter takes what stands before the first dot for the major version.
+            let first = instance.engine_version.split('.').next();
+            let covers = |cycle: &&Lifecycle| {
+                if self.compat() {
+                    first == Some(&cycle.major)
+                } else {
+                    cycle.covers(&instance.engine, &instance.engine_version)
+                }
             };
             let Some(cycle) = cycles.into_iter().flatten().find(covers) else { continue };
             let days = |end: Option<f64>| end.map(|end| ((end - self.now) / 86_400.0).ceil());
@@ -362,7 +368,7 @@ impl Maker<'_> {
             into.add(self, &[("collector", collector.name())], "", |key| match key {
                 "exporter_collector_success" => Some(f64::from(u8::from(run.works(collector.interval())))),
                 "exporter_collector_age_seconds" => run.last.map(|last| last.elapsed().as_secs_f64()),
-                "exporter_collector_duration_seconds" => (run.runs > 0).then(|| run.took.as_secs_f64()),
+                "exporter_collector_duration_seconds" => (run.runs > 0).then_some(run.took.as_secs_f64()),
                 "exporter_errors_total" => Some(run.failures as f64),
                 _ => None,
             });
@@ -415,8 +421,71 @@ impl Maker<'_> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::Instant;
+
+    use super::super::aws::Datum;
+    use super::super::config::Account;
     use super::super::model::Machine;
+    use super::super::state::{Kept, Run};
+    use super::super::target::Choice;
     use super::*;
+
+    /// What a target serves, as text.
+    fn text(target: &Target) -> String {
+        let definitions = Definitions::read(true, Duration::from_mins(1)).unwrap();
+        page(target, &definitions).text(crate::exposition::Format::Text)
+    }
+
+    fn target(definitions: &Definitions) -> Arc<Target> {
+        let all = [Collector::Instances, Collector::InstanceMetrics, Collector::LogFiles, Collector::Quotas];
+        let choice = Choice { collectors: all.into(), tags: true, serverless_logs: false, compat: false };
+        let account = Account { region: Some("eu-west-3".to_owned()), ..Account::default() };
+        let target = Target::new(account, choice, Arc::clone(&definitions.metrics));
+        let instance = Instance { id: "a".to_owned(), status: "available".to_owned(), ..Instance::default() };
+        let mut state = target.state();
+        state.instances = Some(Kept::now(Arc::new(vec![instance])));
+        for run in state.runs.values_mut() {
+            *run = Run { complete: true, last: Some(Instant::now()), runs: 1, ..Run::default() };
+        }
+        let cpu =
+            definitions.metrics.iter().find(|metric| metric.key == "cpu_usage_percent_average").unwrap();
+        state.take(&"a".into(), cpu.index, Datum { value: 7.0, at: now() });
+        state.logs.insert("a".to_owned(), Kept::now(5.0));
+        state.quotas.insert("quota_max_dbinstances_average", Kept::now(40.0));
+        drop(state);
+        target
+    }
+
+    /// The age up to which each part is served: then it goes away, and nothing becomes 0.
+    #[tokio::test(start_paused = true)]
+    async fn old_values_go_away_at_their_age() {
+        let definitions = Definitions::read(true, Duration::from_mins(1)).unwrap();
+        let target = target(&definitions);
+        let parts = [
+            ("rds_cpu_usage_percent_average{", 5),
+            ("rds_instance_status{", 10),
+            ("rds_exporter_target_instances{", 10),
+            ("rds_instance_log_files_size_bytes{", 10),
+            ("rds_quota_max_dbinstances_average{", 180),
+        ];
+        let start = Instant::now();
+        for minute in [0, 4, 6, 9, 11, 179, 181] {
+            tokio::time::advance(start + Duration::from_mins(minute) - Instant::now()).await;
+            let text = text(&target);
+            for (name, life) in parts {
+                let served = text.lines().any(|line| line.starts_with(name));
+                assert_eq!(served, minute <= life, "{name} after {minute} minutes:\n{text}");
+            }
+        }
+        let text = text(&target);
+        assert!(
+            text.contains(
+                "rds_exporter_collector_success{aws_region=\"eu-west-3\",collector=\"quotas\"} 0\n"
+            ),
+            "{text}"
+        );
+        assert!(text.contains("collector=\"quotas\"} 10860\n"), "{text}");
+    }
 
     /// Adding a metric takes a line in a YAML file and one in `values.rs`; this names the one that is missing.
     #[test]
@@ -441,9 +510,9 @@ mod tests {
                 definition.query.metrics.iter().filter(|metric| matches!(metric.origin, Origin::Api(_)))
             {
                 let filled = match definition.query.scope {
-                    Scope::Instance => about.value(&metric.key).is_some(),
-                    Scope::Cluster => of_cluster(&metric.key, &Cluster::default(), false).is_some(),
-                    Scope::InstanceClass => of_class(&metric.key, &Machine::default(), false).is_some(),
+                    Scope::Instance => about.value(&metric.key).is_ok(),
+                    Scope::Cluster => of_cluster(&metric.key, &Cluster::default(), false).is_ok(),
+                    Scope::InstanceClass => of_class(&metric.key, &Machine::default(), false).is_ok(),
                     _ => true,
                 };
                 assert!(filled, "{} is declared, but nothing fills it", &*metric.series);

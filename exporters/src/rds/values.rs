@@ -7,6 +7,10 @@ use super::volume;
 /// MiB in bytes.
 const MIB: f64 = 1_048_576.0;
 
+/// Nothing here has this key.
+#[derive(Debug)]
+pub(super) struct Unknown;
+
 /// An instance with all that is known about it.
 pub(super) struct About<'a> {
     pub(super) instance: &'a Instance,
@@ -45,13 +49,13 @@ impl About<'_> {
         self.instance.pending > 0 || self.instance.pending_password || out_of_sync
     }
 
-    /// The value of a metric of an instance; `None` for a key that this does not know.
-    pub(super) fn value(&self, key: &str) -> Option<Option<f64>> {
+    /// The value of a metric of an instance.
+    pub(super) fn value(&self, key: &str) -> Result<Option<f64>, Unknown> {
         let instance = self.instance;
         let unapplied = |status: &str| ["pending-reboot", "failed-to-apply"].contains(&status);
         let capacity =
             || self.cluster.and_then(|cluster| cluster.capacity).filter(|_| instance.is_serverless());
-        Some(match key {
+        Ok(match key {
             "allocated_storage_bytes" => instance.allocated_gib.map(|size| size * GIB),
             "max_allocated_storage_bytes" => instance.max_allocated_gib.map(|size| size * GIB),
             "allocated_disk_iops_average" => self.volume_iops(),
@@ -89,7 +93,7 @@ impl About<'_> {
             "backup_retention_period_seconds" => instance.retention_days.map(|days| days * 86_400.0),
             "replica_replicating" => instance.replicating.map(|works| f64::from(u8::from(works))),
             "newest_datapoint_age_seconds" => self.newest.map(|newest| self.now - newest),
-            _ => return None,
+            _ => return Err(Unknown),
         })
     }
 
@@ -122,11 +126,11 @@ fn network(machine: &Machine, compat: bool) -> Option<f64> {
     machine.network_gbps.map(|gigabits| gigabits * 1e9 / if compat { 1.0 } else { 8.0 })
 }
 
-/// The value of a metric of a class; `None` for a key that this does not know.
-pub(super) fn of_class(key: &str, machine: &Machine, compat: bool) -> Option<Option<f64>> {
+/// The value of a metric of a class.
+pub(super) fn of_class(key: &str, machine: &Machine, compat: bool) -> Result<Option<f64>, Unknown> {
     let megabyte = megabyte(compat);
     let zero = compat.then_some(0.0);
-    Some(match key {
+    Ok(match key {
         "instance_vcpu_average" => machine.vcpus,
         "instance_memory_bytes" => machine.memory_mib.map(|size| size * MIB),
         "instance_baseline_iops_average" => machine.iops.map(|(base, _)| base).or(zero),
@@ -136,18 +140,18 @@ pub(super) fn of_class(key: &str, machine: &Machine, compat: bool) -> Option<Opt
         }
         "instance_max_throughput_bytes" => machine.throughput_mb.map(|(_, most)| most * megabyte).or(zero),
         "instance_baseline_network_bandwidth_bytes" => network(machine, compat),
-        _ => return None,
+        _ => return Err(Unknown),
     })
 }
 
-/// The value of a metric of a cluster; `None` for a key that this does not know.
-pub(super) fn of_cluster(key: &str, cluster: &Cluster, compat: bool) -> Option<Option<f64>> {
+/// The value of a metric of a cluster.
+pub(super) fn of_cluster(key: &str, cluster: &Cluster, compat: bool) -> Result<Option<f64>, Unknown> {
     let zero = compat.then_some(0.0);
-    Some(match key {
+    Ok(match key {
         "cluster_acu_min_average" => cluster.capacity.map(|(least, _)| least).or(zero),
         "cluster_acu_max_average" => cluster.capacity.map(|(_, most)| most).or(zero),
         "cluster_members" => Some(cluster.members.len() as f64),
         "cluster_latest_restorable_timestamp_seconds" => cluster.restorable,
-        _ => return None,
+        _ => return Err(Unknown),
     })
 }

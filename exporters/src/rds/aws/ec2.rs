@@ -20,7 +20,10 @@ impl Aws {
                 sdk::Filter::builder().name("instance-type").set_values(Some(names.to_vec())).build();
             let request = self.ec2.describe_instance_types().filters(filter).max_results(100);
             super::rds::pages!(self, Api::Ec2, "DescribeInstanceTypes", request, |page| {
-                found.extend(page.instance_types.unwrap_or_default().into_iter().filter_map(machine));
+                let types = page
+                    .instance_types
+                    .ok_or_else(|| Failure::lacks("DescribeInstanceTypes", "InstanceTypes"))?;
+                found.extend(types.into_iter().filter_map(machine));
             });
         }
         Ok(found)
