@@ -120,16 +120,18 @@ impl Exporter {
 
     /// The RDS exporter, in an environment that leads to a fake AWS.
     pub fn rds(aws: &Aws) -> Builder {
-        aws.env()
-            .iter()
+        Self::rds_with(&aws.env())
+    }
+
+    /// The RDS exporter with these environment variables alone.
+    pub fn rds_with(env: &[(String, String)]) -> Builder {
+        env.iter()
             .fold(Self::binary("rds-exporter", false), |builder, (name, value)| builder.env(name, value))
     }
 
     /// The same as it is released, to be measured.
-    pub fn rds_optimized(aws: &Aws) -> Builder {
-        aws.env()
-            .iter()
-            .fold(Self::binary("rds-exporter", true), |builder, (name, value)| builder.env(name, value))
+    pub fn rds_optimized(env: &[(String, String)]) -> Builder {
+        env.iter().fold(Self::binary("rds-exporter", true), |builder, (name, value)| builder.env(name, value))
     }
 
     fn binary(name: &str, optimized: bool) -> Builder {

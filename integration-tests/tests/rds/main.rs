@@ -5,6 +5,7 @@ mod dashboards;
 mod input;
 mod matrix;
 mod metrics;
+mod moto;
 mod policy;
 mod snapshot;
 mod vectors;
