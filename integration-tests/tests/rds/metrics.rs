@@ -7,10 +7,10 @@
     reason = "a test may panic and tells a whole story"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use integration_tests::aws::{Account, Aws};
-use integration_tests::exporter::Exporter;
+use integration_tests::exporter::{Exporter, Samples};
 
 use crate::world::{complete, started};
 
@@ -49,6 +49,7 @@ instances:
   tags: { team: payments, 'aws:cloudformation:stack-name': s, foo.bar: dot, foo-bar: dash, été: x }
   pending: { DBInstanceClass: db.m5.large, MasterUserPassword: '****' }
   parameter_groups: [{ name: p, status: pending-reboot }, { name: q }]
+  maintenance: [{ action: system-update, forced_apply: in 9d }]
   version: '14.9'
 - { identifier: copy, class: db.m5.large, replica_of: main }
 - { identifier: writer, engine: aurora-postgresql, class: db.serverless, cluster: cl }
@@ -103,7 +104,7 @@ async fn labels_roles_and_tags() {
         ("deletion_protection", "true"),
         ("role", "primary"),
         ("pending_modified_values", "true"),
-        ("pending_maintenance", "no"),
+        ("pending_maintenance", "forced"),
         ("performance_insights_enabled", "true"),
         ("ca_certificate_identifier", "rds-ca-rsa2048-g1"),
         ("arn", "arn:aws:rds:eu-west-3:123456789012:db:main"),
@@ -196,6 +197,45 @@ async fn numbers_of_clusters_come_from_cloudwatch_too() {
     assert_eq!(samples.one("rds_cluster_volume_used_bytes", &cluster), 20e9);
     assert_eq!(samples.one("rds_cluster_volume_read_iops_average", &cluster), 10.0);
     assert!(samples.has("rds_ebs_io_balance_percent", &[("dbidentifier", "main")]));
+}
+
+/// The metrics files and the page agree: what is declared is served, and nothing else is, under these labels.
+#[tokio::test]
+async fn the_metrics_files_say_what_is_served() {
+    let (_aws, exporter, _) = started(ALL, &["--collect-latencies", "--collect-events"]).await;
+    let (queries, _) = exporters::queries("rds");
+    let declared = queries
+        .iter()
+        .flat_map(|query| query.metrics.iter().map(move |metric| (metric.series.to_string(), query)));
+    let declared: BTreeMap<String, _> = declared.collect();
+    // Clusters and classes may be known a moment after the first round of questions.
+    exporter.reload().await.unwrap();
+    let missing = |samples: &Samples| -> Vec<String> {
+        declared.keys().filter(|name| !samples.has(name, &[])).cloned().collect()
+    };
+    let start = std::time::Instant::now();
+    let samples = loop {
+        let samples = exporter.scrape().await.unwrap();
+        let missing = missing(&samples);
+        // Made by Prometheus about a scrape.
+        if missing.iter().all(|name| !name.starts_with("rds_")) {
+            break samples;
+        }
+        assert!(start.elapsed() < integration_tests::patience(), "declared, but not served: {missing:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    for sample in samples.iter().filter(|sample| sample.name.starts_with("rds_")) {
+        let process =
+            ["rds_exporter_config_", "rds_exporter_http_"].iter().any(|own| sample.name.starts_with(own));
+        if process || sample.name == "rds_instance_tags" {
+            continue;
+        }
+        let query =
+            declared.get(&sample.name).unwrap_or_else(|| panic!("served, but not declared: {sample:?}"));
+        let known = |label: &str| query.labels.iter().any(|own| own.to_string() == label);
+        let unknown = sample.labels.keys().find(|label| !known(label) && !label.starts_with("aws_"));
+        assert_eq!(unknown, None, "{sample:?}");
+    }
 }
 
 #[tokio::test]
