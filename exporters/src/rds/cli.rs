@@ -138,7 +138,8 @@ fn run() -> Result<(), String> {
     if without_effect {
         tracing::warn!("enable-otel-traces has no effect");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    // One thread is enough for what waits most of the time, and takes less memory than several.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
     runtime.block_on(async {
         let service = Service::new(inputs).await?;

@@ -222,9 +222,11 @@ impl Target {
                 .map(|all| all.iter().map(|one| one.engine.clone()).collect())
                 .unwrap_or_default()
         };
+        // All at once: behind the log files of a large fleet, each would wait for its turn.
+        let calls = engines.into_iter().map(|engine| async move { (aws.lifecycles(&engine).await, engine) });
         let mut failures = Vec::new();
-        for engine in engines {
-            match aws.lifecycles(&engine).await {
+        for (result, engine) in futures_util::future::join_all(calls).await {
+            match result {
                 Ok(found) => drop(self.state().lifecycles.insert(engine, Kept::now(found))),
                 // Neptune and DocumentDB have instances here, but no life cycles.
                 Err(failure) if failure.code == "InvalidParameterValue" => {

@@ -13,6 +13,9 @@ use super::{Api, Aws, Calls, Failure};
 /// Questions that one call takes.
 const QUESTIONS: usize = 500;
 
+/// Calls at the same time: a call with its answer takes a megabyte or two.
+const CONCURRENT: usize = 4;
+
 /// One metric of one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
@@ -45,20 +48,18 @@ pub(super) type Answers = (Vec<(usize, Datum)>, Option<Failure>);
 impl Aws {
     /// Asks for metrics. A portion that fails does not take the others with it.
     pub async fn metrics(&self, api: Api, questions: &[Question], billed: &Calls) -> Answers {
-        let portions = questions.chunks(QUESTIONS).enumerate().map(|(at, portion)| async move {
-            let answers = self.portion(api, portion, billed).await;
-            answers.map(|answers| {
-                answers
-                    .into_iter()
-                    .map(move |(index, datum)| (at * QUESTIONS + index, datum))
-                    .collect::<Vec<_>>()
-            })
-        });
+        let portions: Vec<&[Question]> = questions.chunks(QUESTIONS).collect();
         let (mut found, mut failure) = (Vec::new(), None);
-        for result in futures_util::future::join_all(portions).await {
-            match result {
-                Ok(answers) => found.extend(answers),
-                Err(error) => failure = failure.or(Some(error)),
+        for (round, portions) in portions.chunks(CONCURRENT).enumerate() {
+            let calls = portions.iter().map(|portion| self.portion(api, portion, billed));
+            for (at, result) in futures_util::future::join_all(calls).await.into_iter().enumerate() {
+                let start = (round * CONCURRENT + at) * QUESTIONS;
+                match result {
+                    Ok(answers) => {
+                        found.extend(answers.into_iter().map(|(index, datum)| (start + index, datum)));
+                    }
+                    Err(error) => failure = failure.or(Some(error)),
+                }
             }
         }
         (found, failure)
