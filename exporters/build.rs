@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() {
-    let content = Path::new(env!("CARGO_MANIFEST_DIR")).join("../content");
+    // Asked when it runs, not when it is compiled: a build folder may have been copied.
+    let package = env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
+    let content = Path::new(&package).join("../content");
     println!("cargo::rerun-if-changed={}", content.display());
     let mut code = String::from("&[\n");
     for component in sorted(&content) {

@@ -31,6 +31,7 @@ impl Web {
             addresses: addresses.to_vec(),
             systemd_socket: self.systemd_socket,
             web_config: self.web_config.clone(),
+            tls: None,
             telemetry_path: self.telemetry_path.clone(),
             grace,
         }
@@ -58,7 +59,8 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn telemetry_path(text: &str) -> Result<String, String> {
+/// A path for the metrics.
+pub fn telemetry_path(text: &str) -> Result<String, String> {
     let valid = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
     if text.starts_with('/')
         && text.chars().all(valid)

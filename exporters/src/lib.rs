@@ -6,6 +6,7 @@ pub mod config;
 pub mod exposition;
 pub mod log;
 pub mod postgresql;
+pub mod rds;
 pub mod sample;
 pub mod scrape;
 pub mod serve;

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::aws::Aws;
 use crate::http::{self, Answer};
 use crate::{patience, setup};
 
@@ -24,6 +25,20 @@ impl Builder {
     #[must_use]
     pub fn arg(mut self, argument: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.arg(argument);
+        self
+    }
+
+    /// Takes an environment variable away.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// Works in a folder.
+    #[must_use]
+    pub fn folder(mut self, folder: &std::path::Path) -> Self {
+        self.command.current_dir(folder);
         self
     }
 
@@ -103,6 +118,22 @@ impl Exporter {
         Self::binary("postgresql-exporter", true)
     }
 
+    /// The RDS exporter, in an environment that leads to a fake AWS.
+    pub fn rds(aws: &Aws) -> Builder {
+        Self::rds_with(&aws.env())
+    }
+
+    /// The RDS exporter with these environment variables alone.
+    pub fn rds_with(env: &[(String, String)]) -> Builder {
+        env.iter()
+            .fold(Self::binary("rds-exporter", false), |builder, (name, value)| builder.env(name, value))
+    }
+
+    /// The same as it is released, to be measured.
+    pub fn rds_optimized(env: &[(String, String)]) -> Builder {
+        env.iter().fold(Self::binary("rds-exporter", true), |builder, (name, value)| builder.env(name, value))
+    }
+
     fn binary(name: &str, optimized: bool) -> Builder {
         let mut command = Command::new(binaries(optimized).join(name));
         command.env_clear();
@@ -117,6 +148,12 @@ impl Exporter {
     /// Asks for a path.
     pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<Answer> {
         http::get(&self.address, path, headers).await
+    }
+
+    /// Makes it read its configuration again; the status of the answer.
+    pub async fn reload(&self) -> Result<u16> {
+        let stream = tokio::net::TcpStream::connect(&self.address).await?;
+        Ok(http::request(stream, "POST", "/-/reload", &[]).await?.status)
     }
 
     /// Scrapes it as Prometheus would with a timeout of 10 seconds.
@@ -201,10 +238,13 @@ fn binaries(optimized: bool) -> &'static PathBuf {
     FOLDERS[usize::from(optimized)].get_or_init(|| {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = std::process::Command::new(cargo);
-        build.args(["build", "--quiet", "--locked", "--package", "exporters", "--bins"]);
-        if optimized {
-            build.arg("--release");
-        }
+        build.args(["build", "--quiet", "--locked", "--bins"]);
+        // The whole workspace has the features that its tests have: the AWS SDKs take minutes to compile twice.
+        build.args(if optimized {
+            ["--package=exporters", "--release"].as_slice()
+        } else {
+            &["--workspace"]
+        });
         let status = build.current_dir(setup::root()).status();
         assert!(status.is_ok_and(|status| status.success()), "the exporters do not build");
         // The programs of the tests are in target/debug, the tests in target/debug/deps.
@@ -269,6 +309,12 @@ impl Samples {
     /// Whether there is such a sample.
     pub fn has(&self, name: &str, labels: &[(&str, &str)]) -> bool {
         self.all(name, labels).next().is_some()
+    }
+
+    /// The value of the only such sample, if there is one; panics when there are several.
+    #[track_caller]
+    pub fn maybe(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        self.has(name, labels).then(|| self.one(name, labels))
     }
 
     /// All samples.

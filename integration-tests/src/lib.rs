@@ -1,6 +1,6 @@
 //! Actors for tests with the real programs: [`helm`] renders and lints, [`promtool`] judges rules, [`postgres`] is a
 //! server on a [`machine`] made from [`images`], [`exporter`] is a process that is scraped over [`http`],
-//! [`aws`] is an AWS account that a test makes up. [`setup`] installs programs, from [`debian`] among others.
+//! [`aws`] is an AWS account that a test makes up, [`moto`] one that others wrote. [`setup`] installs programs, from [`debian`] among others.
 
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ pub mod helm;
 pub mod http;
 pub mod images;
 pub mod machine;
+pub mod moto;
 pub mod postgres;
 pub mod promtool;
 pub mod setup;

@@ -1,4 +1,4 @@
-//! promtool: judges rule files.
+//! promtool: judges rule files and pages of metrics.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -30,5 +30,24 @@ impl Promtool {
             bail!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         }
         Ok(())
+    }
+
+    /// What promtool complains about on a page of metrics, line by line; an error when it cannot read the page.
+    pub fn check_metrics(&self, page: &str) -> Result<Vec<String>> {
+        let mut command = Command::new(&self.0);
+        command
+            .args(["check", "metrics"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().with_context(|| format!("cannot run {}", self.0.display()))?;
+        child.stdin.take().context("promtool has a standard input")?.write_all(page.as_bytes())?;
+        let output = child.wait_with_output()?;
+        let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
+        // 3 says that the page can be read, but names could be better.
+        if !matches!(output.status.code(), Some(0 | 3)) {
+            bail!("{complaints}");
+        }
+        Ok(complaints.lines().map(str::to_owned).collect())
     }
 }

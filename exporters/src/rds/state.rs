@@ -1,0 +1,238 @@
+//! What is known about one account and region, since when, and up to which age it is served.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::aws::{Api, Datum};
+use super::model::{Action, Cluster, Instance, Lifecycle, Machine, Timestamp};
+use super::questions::Metric;
+
+/// A part of the collection: its own schedule, its own success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Collector {
+    /// STS `GetCallerIdentity`.
+    Identity,
+    /// Tagging `GetResources`, with a selection only.
+    Tags,
+    /// `DescribeDBInstances`.
+    Instances,
+    /// `DescribeDBClusters`.
+    Clusters,
+    /// `DescribePendingMaintenanceActions`.
+    Maintenances,
+    /// CloudWatch `GetMetricData`.
+    InstanceMetrics,
+    /// `DescribeDBLogFiles`.
+    LogFiles,
+    /// EC2 `DescribeInstanceTypes`.
+    InstanceTypes,
+    /// Service Quotas `GetServiceQuota`.
+    Quotas,
+    /// CloudWatch AWS/Usage.
+    Usages,
+    /// `DescribeDBMajorEngineVersions`.
+    EngineSupport,
+    /// `DescribeEvents`.
+    Events,
+}
+
+impl Collector {
+    /// The value of the label `collector`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Tags => "tags",
+            Self::Instances => "instances",
+            Self::Clusters => "clusters",
+            Self::Maintenances => "maintenances",
+            Self::InstanceMetrics => "instance_metrics",
+            Self::LogFiles => "log_files",
+            Self::InstanceTypes => "instance_types",
+            Self::Quotas => "quotas",
+            Self::Usages => "usages",
+            Self::EngineSupport => "engine_support",
+            Self::Events => "events",
+        }
+    }
+
+    /// The API that it asks.
+    pub fn api(self) -> Api {
+        match self {
+            Self::Identity => Api::Sts,
+            Self::Tags => Api::Tag,
+            Self::InstanceMetrics => Api::CloudWatch,
+            Self::Usages => Api::Usage,
+            Self::InstanceTypes => Api::Ec2,
+            Self::Quotas => Api::ServiceQuotas,
+            _ => Api::Rds,
+        }
+    }
+
+    /// How often it runs.
+    pub fn interval(self) -> Duration {
+        match self {
+            Self::Instances | Self::Clusters | Self::InstanceMetrics => Duration::from_mins(1),
+            Self::Tags | Self::Maintenances | Self::Events => Duration::from_mins(5),
+            // Each question about usage costs, and AWS counts every five minutes at best.
+            Self::LogFiles | Self::Usages => Duration::from_mins(15),
+            Self::Identity | Self::Quotas => Duration::from_hours(1),
+            Self::InstanceTypes | Self::EngineSupport => Duration::from_hours(24),
+        }
+    }
+
+    /// How long its last good result is served: three runs, and not less than ten minutes.
+    pub fn life(self) -> Duration {
+        (self.interval() * 3).max(Duration::from_mins(10))
+    }
+}
+
+/// A value with the time at which it was good.
+#[derive(Debug, Clone)]
+pub struct Kept<T> {
+    value: T,
+    at: Instant,
+}
+
+impl<T> Kept<T> {
+    /// Good now.
+    pub fn now(value: T) -> Self {
+        Self { value, at: Instant::now() }
+    }
+
+    /// The value, unless it is too old.
+    pub fn get(&self, life: Duration) -> Option<&T> {
+        (self.at.elapsed() <= life).then_some(&self.value)
+    }
+}
+
+/// How a collector fares.
+#[derive(Debug, Clone, Default)]
+pub struct Run {
+    /// Whether the last run was complete.
+    pub complete: bool,
+    /// The end of the last complete run.
+    pub last: Option<Instant>,
+    /// How long the last run took.
+    pub took: Duration,
+    /// Runs that were not complete.
+    pub failures: u64,
+    /// All runs.
+    pub runs: u64,
+}
+
+impl Run {
+    /// Whether it works: its last run was complete and ended less than three intervals ago.
+    pub fn works(&self, interval: Duration) -> bool {
+        self.complete && self.last.is_some_and(|last| last.elapsed() < interval * 3)
+    }
+}
+
+/// Resource and category of an event.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EventKey {
+    /// Whether the resource is a cluster; an instance otherwise.
+    pub is_cluster: bool,
+    /// Its identifier.
+    pub id: String,
+    /// Such as `failover`.
+    pub category: String,
+}
+
+/// Everything that is known.
+#[derive(Debug, Default)]
+pub struct State {
+    /// The account; from STS, or from the ARN of the role.
+    pub account: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+    /// By collector.
+    pub runs: BTreeMap<Collector, Run>,
+    /// Identifiers of tagged instances and clusters; `None` without a selection.
+    pub tagged: Option<(Vec<String>, Vec<String>)>,
+    /// Inventory.
+    pub instances: Option<Kept<Arc<Vec<Instance>>>>,
+    /// Inventory.
+    pub clusters: Option<Kept<Arc<Vec<Cluster>>>>,
+    /// Maintenance that waits.
+    pub actions: Option<Kept<Vec<Action>>>,
+    /// EC2 types by name, which do not change; `None` for names that EC2 does not know.
+    pub machines: BTreeMap<String, Option<Machine>>,
+    /// Newest CloudWatch values by identifier and metric, each with the time at which it came.
+    pub data: HashMap<Arc<str>, BTreeMap<usize, Kept<Datum>>>,
+    /// When each CloudWatch metric was last asked for, by its position.
+    pub asked: HashMap<usize, Instant>,
+    /// Size of log files by instance.
+    pub logs: HashMap<String, Kept<f64>>,
+    /// By metric key of the metrics files.
+    pub quotas: BTreeMap<&'static str, Kept<f64>>,
+    /// By engine.
+    pub lifecycles: BTreeMap<String, Kept<Vec<Lifecycle>>>,
+    /// The last event of each category, seconds since 1970.
+    pub events: BTreeMap<EventKey, Timestamp>,
+    /// Up to when events are known.
+    pub events_until: Option<Timestamp>,
+}
+
+impl State {
+    /// The instances, while they are not too old.
+    pub fn instances(&self) -> Option<&Arc<Vec<Instance>>> {
+        self.instances.as_ref()?.get(Collector::Instances.life())
+    }
+
+    /// The clusters, while they are not too old.
+    pub fn clusters(&self) -> Option<&Arc<Vec<Cluster>>> {
+        self.clusters.as_ref()?.get(Collector::Clusters.life())
+    }
+
+    /// The maintenance that waits, while it is not too old.
+    pub fn actions(&self) -> Option<&Vec<Action>> {
+        self.actions.as_ref()?.get(Collector::Maintenances.life())
+    }
+
+    /// Whether everything that makes up the labels of an instance was asked for once.
+    pub fn is_settled(&self) -> bool {
+        let parts = [Collector::Instances, Collector::Clusters, Collector::Maintenances];
+        parts.iter().all(|part| self.runs.get(part).is_none_or(|run| run.runs > 0))
+            && self.instances.is_some()
+    }
+
+    /// What EC2 says about the class of an instance.
+    pub fn machine(&self, instance: &Instance) -> Option<&Machine> {
+        self.machines.get(&instance.machine()?)?.as_ref()
+    }
+
+    /// Whether it is time to ask for a CloudWatch metric again.
+    pub fn is_due(&self, metric: &Metric) -> bool {
+        /// The schedule is not exact.
+        const SLACK: Duration = Duration::from_secs(10);
+        self.asked.get(&metric.index).is_none_or(|at| at.elapsed() + SLACK >= metric.every)
+    }
+
+    /// Takes the newest value of a metric.
+    pub fn take(&mut self, id: &Arc<str>, metric: usize, datum: Datum) {
+        self.data.entry(Arc::clone(id)).or_default().insert(metric, Kept::now(datum));
+    }
+
+    /// Notes that metrics were asked for.
+    pub fn asked(&mut self, metrics: impl IntoIterator<Item = usize>, at: Instant) {
+        for index in metrics {
+            self.asked.insert(index, at);
+        }
+    }
+
+    /// Forgets what belongs to instances that are gone.
+    pub fn forget(&mut self) {
+        let Some(instances) = self.instances().map(Arc::clone) else { return };
+        let clusters = self.clusters().map(Arc::clone).unwrap_or_default();
+        let known: std::collections::HashSet<&str> = instances
+            .iter()
+            .map(|instance| instance.id.as_str())
+            .chain(clusters.iter().map(|cluster| cluster.id.as_str()))
+            .collect();
+        self.data.retain(|id, _| known.contains(&**id));
+        self.logs.retain(|id, _| known.contains(id.as_str()));
+    }
+}

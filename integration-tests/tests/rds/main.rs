@@ -1,0 +1,12 @@
+//! The RDS exporter as a process, against a fake AWS at the wire.
+
+mod accounts;
+mod dashboards;
+mod input;
+mod matrix;
+mod metrics;
+mod moto;
+mod policy;
+mod snapshot;
+mod vectors;
+mod world;
