@@ -22,8 +22,19 @@ pub struct Timeline {
     pub series: Series,
     /// How long it is, in minutes.
     pub minutes: usize,
-    /// The alert whose texts and value are asked for, and the minute.
-    pub look: Option<(String, usize)>,
+    /// What is looked at more closely.
+    pub look: Option<Look>,
+}
+
+/// An alert whose texts and value are asked for.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// The alert.
+    pub alert: String,
+    /// The minute.
+    pub minute: usize,
+    /// What the value is that of, when it is not the rule's expression.
+    pub expr: Option<String>,
 }
 
 /// When an alert was in a state: in seconds from the start, both included, and how many evaluations.
@@ -138,10 +149,10 @@ fn test(index: usize, timeline: &Timeline, rules: &[Value]) -> Value {
         ask("vector(1)", "here", "0m"),
     ];
     let mut test = json!({ "name": format!("case {index}"), "interval": "1m", "input_series": series });
-    if let Some((alert, minute)) = &timeline.look {
+    if let Some(Look { alert, minute, expr }) = &timeline.look {
         let at = format!("{minute}m");
-        let expr = rules.iter().find(|rule| rule["alert"] == **alert).and_then(|rule| rule["expr"].as_str());
-        asked.push(ask(expr.unwrap_or_default(), "value", &at));
+        let rule = rules.iter().find(|rule| rule["alert"] == **alert).and_then(|rule| rule["expr"].as_str());
+        asked.push(ask(expr.as_deref().or(rule).unwrap_or_default(), "value", &at));
         test["alert_rule_test"] = json!([{ "alertname": alert, "eval_time": at, "exp_alerts": [] }]);
     }
     test["promql_expr_test"] = asked.into();
@@ -257,7 +268,7 @@ mod tests {
         let timeline = |values: &str| Timeline {
             series: Series::from([("x{target=\"db \\\"1\\\"\"}".to_owned(), values.to_owned())]),
             minutes: 40,
-            look: Some(("A".to_owned(), 20)),
+            look: Some(Look { alert: "A".to_owned(), minute: 20, expr: None }),
         };
         let (fires, quiet) = (timeline("1x10 10x20 1x10"), timeline("1x40"));
         let histories = judge(&[rule], &[&fires, &quiet, &fires]).unwrap();

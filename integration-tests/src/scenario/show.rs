@@ -10,7 +10,7 @@ use generator::render::chart;
 use serde_json::Value;
 
 use super::clock::{self, Series};
-use super::judge::{self, History, Timeline};
+use super::judge::{self, History, Look, Timeline};
 use super::page::Act;
 use super::play::{self, Recording, Watch};
 use super::stage::Stage;
@@ -47,6 +47,13 @@ impl Rules {
         Ok(Self { names: words.collect(), all })
     }
 
+    /// Whether a rule reads a series, given by its name or with labels.
+    pub fn reads(rule: &Value, series: &str) -> bool {
+        let name = series.split('{').next().unwrap_or_default();
+        let expr = rule["expr"].as_str().unwrap_or_default();
+        expr.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == name)
+    }
+
     /// The rule of an alert.
     pub fn of(&self, alert: &Alert) -> Result<&Value> {
         let rule = self.all.iter().find(|rule| rule["alert"] == *alert.name);
@@ -75,13 +82,15 @@ pub fn catalogue() -> Result<Catalogue> {
     loaded.catalogue.context("content is there")
 }
 
+/// The alerts that are proven with a server.
+pub fn proven(catalogue: &Catalogue) -> Vec<&Alert> {
+    let own = catalogue.alerts().filter(|(component, _)| &*component.name == COMPONENT);
+    own.map(|(_, alert)| alert).collect()
+}
+
 /// The named alerts of the component that have a scenario, or all.
 pub fn select<'a>(catalogue: &'a Catalogue, rules: &'a Rules, names: &[String]) -> Result<Vec<Case<'a>>> {
-    let own: Vec<_> = catalogue
-        .alerts()
-        .filter(|(component, _)| &*component.name == COMPONENT)
-        .map(|(_, alert)| alert)
-        .collect();
+    let own = proven(catalogue);
     for name in names {
         if !own.iter().any(|alert| *alert.name == **name) {
             bail!(
@@ -230,7 +239,8 @@ pub fn judge(rules: &Rules, takes: &Takes) -> Result<(Vec<Proof>, Vec<String>)> 
         let ages = clock::ages(acts.into_iter(), &rules.names);
         for question in questions {
             let look = question.name == verdict::MAIN;
-            let look = look.then(|| (case.alert.name.to_string(), case.look()));
+            let look =
+                look.then(|| Look { alert: case.alert.name.to_string(), minute: case.look(), expr: None });
             jobs.push(Job { take, timeline: timeline(&question, rules, &ages, look), question });
         }
     }
@@ -256,7 +266,7 @@ pub fn judge(rules: &Rules, takes: &Takes) -> Result<(Vec<Proof>, Vec<String>)> 
         let (proof, take) = (&mut proofs[job.take], &takes.scenarios[job.take]);
         let seen = take.case.answer(&job.question, &history);
         if job.timeline.look.is_some() {
-            let reads = |series: &str| reads(take.case.rule, series);
+            let reads = |series: &str| Rules::reads(take.case.rule, series);
             proof.samples = job.timeline.series.into_iter().filter(|(series, _)| reads(series)).collect();
             proof.history = history;
         }
@@ -265,21 +275,9 @@ pub fn judge(rules: &Rules, takes: &Takes) -> Result<(Vec<Proof>, Vec<String>)> 
     Ok((proofs, unhealthy))
 }
 
-fn timeline(
-    question: &Question,
-    rules: &Rules,
-    ages: &BTreeSet<String>,
-    look: Option<(String, usize)>,
-) -> Timeline {
+fn timeline(question: &Question, rules: &Rules, ages: &BTreeSet<String>, look: Option<Look>) -> Timeline {
     let minutes = question.spans.iter().map(|span| span.minutes).sum::<usize>() - 1;
     Timeline { series: clock::lay_out(&question.spans, &rules.names, ages), minutes, look }
-}
-
-/// Whether a rule's expression has the name of a series.
-fn reads(rule: &Value, series: &str) -> bool {
-    let name = series.split('{').next().unwrap_or_default();
-    let expr = rule["expr"].as_str().unwrap_or_default();
-    expr.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == name)
 }
 
 impl Proof {

@@ -39,7 +39,7 @@ const FINGERPRINT: &str = "\
       UNION ALL SELECT 'slot ' || slot_name FROM pg_replication_slots \
       UNION ALL SELECT 'prepared transaction ' || gid FROM pg_prepared_xacts \
       UNION ALL SELECT 'session of ' || application_name FROM pg_stat_activity \
-       WHERE backend_type = 'client backend' AND usename <> 'monitor' AND pid <> pg_backend_pid() \
+       WHERE backend_type = 'client backend' AND usename <> 'monitor' AND application_name <> 'test' \
       UNION ALL SELECT 'object ' || oid::regclass FROM pg_class WHERE oid >= 16384 AND relkind IN ('r', 'i', 'S', 'v', 'm', 'p') \
     ) AS lines";
 
