@@ -12,7 +12,8 @@ use integration_tests::images::POSTGRESQL;
 use integration_tests::scenario::clock::{self, Span};
 use integration_tests::scenario::judge::{self, Look, Period, Timeline};
 use integration_tests::scenario::page::Act;
-use integration_tests::scenario::show::{self, Proof, Rules};
+use integration_tests::scenario::proof::Proof;
+use integration_tests::scenario::show::{self, Rules};
 use integration_tests::scenario::verdict::Case;
 
 /// Plays the scenario of an alert on a real server.

@@ -11,8 +11,9 @@ use catalogue::{Alert, Catalogue};
 use data_encoding::HEXLOWER;
 use serde_json::{Map, Value, json};
 
+use super::proof::Proof;
 use super::runbook;
-use super::show::{Proof, Rules, Takes, proven};
+use super::show::{Rules, Takes, proven};
 use super::verdict::{MAIN, Seen};
 use crate::images::POSTGRESQL;
 use crate::setup;

@@ -51,15 +51,15 @@ pub async fn play(stage: &mut Stage, alert: &Alert, play: &Play, watch: Watch<'_
         misses.push(seen(stage.act(&name, 2).await?, watch));
         let recover = miss.recover.as_ref().unwrap_or(&play.recover);
         stage.perform(&format!("recover from {name}"), recover).await?;
-        stage.reset_exporters().await?;
+        stage.exporters.reset().await?;
     }
 
     stage.perform("provoke", &play.provoke).await?;
     let fault = seen(stage.act("fault", 2).await?, watch);
     let results = runbook::diagnose(stage, alert, &play.runbook.shows).await?;
-    let killed = stage.kill_exporters().await?;
+    let killed = stage.exporters.kill().await?;
     let exporter_gone = seen(stage.look("exporter gone", 1).await?, watch);
-    stage.revive(&killed).await?;
+    stage.exporters.revive(&killed).await?;
     let mitigated = if play.runbook.mitigate.is_empty() {
         None
     } else {
@@ -77,7 +77,7 @@ pub async fn play(stage: &mut Stage, alert: &Alert, play: &Play, watch: Watch<'_
     stage.perform("recover again", &play.recover).await?;
     // Where the runbook ended the first fault, only this recovery had something to do.
     let recovered = if mitigated.is_some() { stage.act("recovered", 1).await? } else { first };
-    stage.reset_exporters().await?;
+    stage.exporters.reset().await?;
     leaves_nothing(stage, &before).await?;
     Ok(Recording {
         healthy,

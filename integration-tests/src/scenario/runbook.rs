@@ -72,7 +72,7 @@ pub async fn diagnose(stage: &Stage, alert: &Alert, shows: &[Show]) -> Result<Re
             }
             anyhow::Ok(results)
         };
-        let (results, scrape) = tokio::join!(work, stage.observe());
+        let (results, scrape) = tokio::join!(work, stage.exporters.observe());
         let results = results?;
         scrape?;
         let missing = shows.iter().find_map(|show| missing(show, &results));

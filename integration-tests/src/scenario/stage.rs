@@ -1,29 +1,21 @@
 //! Where a scenario plays: a server with an application's database, exporters that watch it, open sessions, and what
 //! each step does to them.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use catalogue::duration::PromDuration;
 use catalogue::step::{Action, Session, Sql, Step, Switch};
 use catalogue::text::Text;
 use indexmap::IndexMap;
 use tokio_postgres::Client;
 
-use super::page::{Act, Observation, Page};
-use crate::exporter::Exporter;
+use super::exporters::Exporters;
+use super::page::Act;
 use crate::patience;
 use crate::postgres::Postgres;
 
 /// Role, password and database of the application.
 pub const APP: &str = "app";
-
-/// `target` of the server.
-pub const TARGET: &str = "db1";
-
-/// `instance` of the exporter that every scenario has.
-const MAIN: &str = "exporter";
 
 /// Time between two observations of one state.
 const PAUSE: Duration = Duration::from_millis(600);
@@ -43,19 +35,13 @@ const FINGERPRINT: &str = "\
       UNION ALL SELECT 'object ' || oid::regclass FROM pg_class WHERE oid >= 16384 AND relkind IN ('r', 'i', 'S', 'v', 'm', 'p') \
     ) AS lines";
 
-/// An exporter of the stage.
-struct Unit {
-    process: Option<Exporter>,
-    query: Option<String>,
-    timeout: Duration,
-}
-
 /// A stage.
 pub struct Stage {
     /// The server.
     pub server: Postgres,
     standby: Option<Postgres>,
-    exporters: BTreeMap<String, Unit>,
+    /// What watches it.
+    pub exporters: Exporters,
     /// Open sessions, by application.
     sessions: Vec<(String, Client)>,
     /// Statements that run in sessions.
@@ -68,11 +54,9 @@ impl Stage {
         let server = Postgres::major(major).start().await?;
         server.sql("postgres", &format!("CREATE ROLE {APP} LOGIN PASSWORD '{APP}'")).await?;
         server.sql("postgres", &format!("CREATE DATABASE {APP} OWNER {APP}")).await?;
-        let (exporters, sessions) = (BTreeMap::new(), Vec::new());
-        let mut stage =
-            Self { server, standby: None, exporters, sessions, running: tokio::task::JoinSet::new() };
-        stage.start_exporter(MAIN, None, Duration::from_secs(10)).await?;
-        Ok(stage)
+        let exporters = Exporters::start(server.dsn("postgres")).await?;
+        let running = tokio::task::JoinSet::new();
+        Ok(Self { server, standby: None, exporters, sessions: Vec::new(), running })
     }
 
     /// What the server holds, to be compared.
@@ -111,16 +95,7 @@ impl Stage {
                 Ok(())
             }
             Action::Standby(Switch::Stop) => self.standby.take().map(drop).context("no standby was started"),
-            Action::Exporter(exporter) => {
-                let name = exporter.name.as_deref().unwrap_or(MAIN);
-                if exporter.switch == Switch::Stop {
-                    return self.stop_exporter(name).await;
-                }
-                let timeout = exporter.timeout.as_deref().unwrap_or("10s");
-                let timeout = PromDuration::new(timeout).map_err(anyhow::Error::msg)?;
-                let query = exporter.query.as_deref().map(str::to_owned);
-                self.start_exporter(name, query, Duration::from_millis(timeout.milliseconds())).await
-            }
+            Action::Exporter(exporter) => self.exporters.step(exporter).await,
             Action::Aws(_) => bail!("this player has no AWS account yet"),
         }
     }
@@ -200,73 +175,9 @@ impl Stage {
         self.server.control("start").await.map(drop)
     }
 
-    async fn start_exporter(&mut self, name: &str, query: Option<String>, timeout: Duration) -> Result<()> {
-        self.exporters.remove(name);
-        let mut builder = Exporter::postgresql().env("DATA_SOURCE_NAME", self.server.dsn("postgres"));
-        builder = builder.args(&["--target-name", TARGET]);
-        // Read when it starts, and not needed afterwards.
-        let folder = tempfile::tempdir()?;
-        if let Some(query) = &query {
-            let text = format!(
-                "help: A query of the users' own\nsource: scenario\nscope: server\nmetrics:\n  \
-                 value: {{ kind: gauge, help: h }}\nqueries:\n  - since: 13\n    sql: {}\n",
-                serde_json::Value::from(query.as_str())
-            );
-            std::fs::write(folder.path().join("own_query.yaml"), text)?;
-            builder = builder.arg("--metrics").arg(folder.path());
-        }
-        let process = Some(builder.start().await?);
-        self.exporters.insert(name.to_owned(), Unit { process, query, timeout });
-        Ok(())
-    }
-
-    async fn stop_exporter(&mut self, name: &str) -> Result<()> {
-        let unit = self.exporters.get_mut(name).with_context(|| format!("there is no exporter `{name}`"))?;
-        let mut process = unit.process.take().with_context(|| format!("exporter `{name}` does not run"))?;
-        process.signal(rustix::process::Signal::KILL)?;
-        process.wait().await.map(drop)
-    }
-
-    /// Starts the exporters that run anew, so that what they keep for minutes is read again.
-    async fn refresh(&mut self) -> Result<()> {
-        let running = self.exporters.iter().filter(|(_, unit)| unit.process.is_some());
-        let running: Vec<_> =
-            running.map(|(name, unit)| (name.clone(), unit.query.clone(), unit.timeout)).collect();
-        for (name, query, timeout) in running {
-            self.start_exporter(&name, query, timeout).await?;
-        }
-        Ok(())
-    }
-
-    /// Kills every exporter; those that ran.
-    pub async fn kill_exporters(&mut self) -> Result<Vec<String>> {
-        let running = self.exporters.iter().filter(|(_, unit)| unit.process.is_some());
-        let running: Vec<String> = running.map(|(name, _)| name.clone()).collect();
-        for name in &running {
-            self.stop_exporter(name).await?;
-        }
-        Ok(running)
-    }
-
-    /// Starts exporters again as they were.
-    pub async fn revive(&mut self, names: &[String]) -> Result<()> {
-        for name in names {
-            let unit = self.exporters.get(name).context("the exporter was there")?;
-            let (query, timeout) = (unit.query.clone(), unit.timeout);
-            self.start_exporter(name, query, timeout).await?;
-        }
-        Ok(())
-    }
-
-    /// Only the exporter that every scenario has is left, as it was at first.
-    pub async fn reset_exporters(&mut self) -> Result<()> {
-        self.exporters.clear();
-        self.start_exporter(MAIN, None, Duration::from_secs(10)).await
-    }
-
     /// Looks at a new state: through fresh exporters, several times.
     pub async fn act(&mut self, name: &str, times: usize) -> Result<Act> {
-        self.refresh().await?;
+        self.exporters.refresh().await?;
         self.look(name, times).await
     }
 
@@ -278,26 +189,9 @@ impl Stage {
                 // Rates and ages need time to show.
                 tokio::time::sleep(PAUSE).await;
             }
-            observations.push(self.observe().await?);
+            observations.push(self.exporters.observe().await?);
         }
         Ok(Act { name: name.to_owned(), observations })
-    }
-
-    /// Scrapes all exporters once.
-    pub async fn observe(&self) -> Result<Observation> {
-        let at = Instant::now();
-        let scrapes = self.exporters.iter().map(async |(name, unit)| {
-            let Some(process) = &unit.process else { return Ok((format!("{name}:9187"), None)) };
-            let seconds = unit.timeout.as_secs_f64().to_string();
-            let start = Instant::now();
-            let answer =
-                process.get("/metrics", &[("X-Prometheus-Scrape-Timeout-Seconds", &seconds)]).await?;
-            ensure!(answer.status == 200, "exporter `{name}` answers {}: {}", answer.status, answer.text());
-            Ok((format!("{name}:9187"), Some(Page::parse(&answer.text(), start.elapsed()))))
-        });
-        let pages: Result<BTreeMap<_, _>> =
-            futures_util::future::join_all(scrapes).await.into_iter().collect();
-        Ok(Observation { at, pages: pages? })
     }
 
     /// Waits until a query says true.
@@ -308,15 +202,5 @@ impl Stage {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())
-    }
-
-    /// Ends what is left of the sessions.
-    pub async fn close_all(&mut self) -> Result<()> {
-        self.sessions.clear();
-        self.running.abort_all();
-        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-                   WHERE backend_type = 'client backend' AND usename = 'app'";
-        self.server.sql("postgres", end).await?;
-        self.until("SELECT count(*) = 0 FROM pg_stat_activity WHERE usename IN ('app') OR application_name = 'test' AND pid <> pg_backend_pid()", "the sessions end").await
     }
 }

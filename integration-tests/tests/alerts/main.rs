@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use integration_tests::images::POSTGRESQL;
-use integration_tests::scenario::{evidence, show};
+use integration_tests::scenario::{evidence, proof, show};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn alerts_fire_and_clear_on_the_real_thing() {
@@ -13,7 +13,7 @@ async fn alerts_fire_and_clear_on_the_real_thing() {
     let cases = show::select(&catalogue, &rules, &[]).unwrap();
     let (takes, proofs, unhealthy) = show::prove(&rules, &cases, &POSTGRESQL, true, &|_| ()).await.unwrap();
     let problems: Vec<_> =
-        unhealthy.into_iter().chain(proofs.iter().flat_map(show::Proof::problems)).collect();
+        unhealthy.into_iter().chain(proofs.iter().flat_map(proof::Proof::problems)).collect();
     let mut times: Vec<_> = proofs.iter().map(|proof| (proof.took, &proof.alert, proof.major)).collect();
     times.sort();
     println!("the slowest ten:");
