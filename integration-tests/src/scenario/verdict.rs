@@ -183,9 +183,9 @@ impl Case<'_> {
             };
             let start = pending.map_or(firing.first, |pending| pending.first);
             let hold = self.hold() as u64 * STEP;
-            if firing.first - start != hold {
-                let message =
-                    format!("it fires {} s after it got pending, not {hold} s", firing.first - start);
+            let waited = firing.first.saturating_sub(start);
+            if waited != hold {
+                let message = format!("it fires {waited} s after it got pending, not {hold} s");
                 seen.problems.push(message);
             }
             if !firing.is_whole() {
@@ -200,8 +200,8 @@ impl Case<'_> {
             } else if clears > self.clears() as u64 * STEP {
                 seen.problems.push(format!("it still fires {clears} s after the fault"));
             }
-            seen.pending = Some(start - begin);
-            seen.firing = Some(firing.first - begin);
+            seen.pending = Some(start.saturating_sub(begin));
+            seen.firing = Some(firing.first.saturating_sub(begin));
             seen.clears = Some(clears);
         }
         let unexpected = own.iter().filter(|period| period.firing && !expected.contains(&period.labels));
