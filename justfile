@@ -31,6 +31,16 @@ test: setup images
 test-rules *ALERTS:
     cargo run --quiet --package generator -- test {{ ALERTS }}
 
+# Plays the scenario of an alert on a real server and shows what becomes of it: just prove PostgreSQLFoo --version 17
+[group('content')]
+prove *ARGS: setup images
+    cargo run --quiet --package integration-tests --bin prove -- {{ ARGS }}
+
+# Plays all scenarios and writes what came of the changed ones to content/evidence.json.
+[group('content')]
+evidence: setup images
+    UPDATE_EVIDENCE=1 cargo test --quiet --package integration-tests --test alerts
+
 # Writes the skeleton of an alert: just new-alert postgresql PostgreSQLFoo
 [group('content')]
 new-alert COMPONENT NAME:

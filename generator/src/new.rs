@@ -8,6 +8,7 @@ use catalogue::suggest::did_you_mean;
 
 const ALERT: &str = include_str!("new/alert.yaml");
 const TESTS: &str = include_str!("new/tests.yaml");
+const SCENARIO: &str = include_str!("new/scenario.yaml");
 const RUNBOOK: &str = include_str!("new/runbook.md");
 const SQL: &str = include_str!("new/diagnosis.sql");
 const SQL_METRIC: &str = include_str!("new/sql-metric.yaml");
@@ -15,11 +16,12 @@ const API_METRIC: &str = include_str!("new/api-metric.yaml");
 
 /// Writes the skeleton of an alert; returns the files.
 pub fn alert(content: &Path, component: &str, name: &str) -> Result<Vec<PathBuf>, String> {
-    let (folder, about) = component_folder(content, component)?;
+    let (folder, component) = component_folder(content, component)?;
+    let about = &component.about;
     let name = AlertName::new(name)?;
     if !about.prefixes.iter().any(|prefix| name.starts_with(&**prefix)) {
         let prefixes: Vec<_> = about.prefixes.iter().map(|prefix| format!("`{}`", &**prefix)).collect();
-        return Err(format!("alerts of `{component}` start with {}", prefixes.join(" or ")));
+        return Err(format!("alerts of `{}` start with {}", component.name, prefixes.join(" or ")));
     }
     let folder = folder.join("alerts").join(&*name);
     if folder.exists() {
@@ -31,6 +33,9 @@ pub fn alert(content: &Path, component: &str, name: &str) -> Result<Vec<PathBuf>
     let fill = |text: &str| text.replace("NAME", &name).replace("GROUPS", &groups).replace("LABEL", label);
     let files =
         [("alert.yaml", ALERT), ("tests.yaml", TESTS), ("runbook.md", RUNBOOK), ("diagnosis.sql", SQL)];
+    // One proven alert of a component obliges all.
+    let proven = component.alerts.iter().any(|alert| alert.scenario.is_some());
+    let files = files.into_iter().chain(proven.then_some(("scenario.yaml", SCENARIO)));
     write(&folder, files.map(|(file, text)| (file.to_owned(), fill(text))))
 }
 
@@ -52,10 +57,7 @@ pub fn metric(content: &Path, component: &str, name: &str) -> Result<Vec<PathBuf
     write(&folder, [(format!("{name}.yaml"), text.to_owned())])
 }
 
-fn component_folder(
-    content: &Path,
-    component: &str,
-) -> Result<(PathBuf, catalogue::component::About), String> {
+fn component_folder(content: &Path, component: &str) -> Result<(PathBuf, catalogue::Component), String> {
     let Some(loaded) = catalogue::load(content).catalogue else {
         return Err(format!("`{}` is not a whole content folder: `dmf check` says why", content.display()));
     };
@@ -70,7 +72,7 @@ fn component_folder(
         };
         return Err(format!("there is no component `{component}`, {help}"));
     };
-    Ok((content.join(component), components.swap_remove(index).about))
+    Ok((content.join(component), components.swap_remove(index)))
 }
 
 fn write(folder: &Path, files: impl IntoIterator<Item = (String, String)>) -> Result<Vec<PathBuf>, String> {

@@ -25,6 +25,13 @@ impl Helm {
         self.run(command, values, set)
     }
 
+    /// Renders a chart of another folder as a rule file.
+    pub fn rules_of(&self, folder: &Path, chart: &str) -> Result<Vec<Value>> {
+        let mut command = Command::new(&self.0);
+        command.args(["template", "release"]).arg(folder.join(chart));
+        rules(&self.run(command, None, &["format=PrometheusConfigurationFile"])?)
+    }
+
     /// Lints a chart of charts-out strictly.
     pub fn lint(&self, chart: &str, values: Option<&Path>, set: &[&str]) -> Result<String> {
         let mut command = Command::new(&self.0);

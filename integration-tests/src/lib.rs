@@ -1,6 +1,7 @@
 //! Actors for tests with the real programs: [`helm`] renders and lints, [`promtool`] judges rules, [`postgres`] is a
 //! server on a [`machine`] made from [`images`], [`exporter`] is a process that is scraped over [`http`],
-//! [`aws`] is an AWS account that a test makes up, [`moto`] one that others wrote. [`setup`] installs programs, from [`debian`] among others.
+//! [`aws`] is an AWS account that a test makes up, [`moto`] one that others wrote; [`scenario`] plays a scenario.yaml with
+//! all of them. [`setup`] installs programs, from [`debian`] among others.
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ pub mod machine;
 pub mod moto;
 pub mod postgres;
 pub mod promtool;
+pub mod scenario;
 pub mod setup;
 
 /// How long the tests wait for something that must happen: `DMF_PATIENCE` seconds, 30 when it is not set.

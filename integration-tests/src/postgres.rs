@@ -154,9 +154,14 @@ impl Postgres {
 
     /// A connection as some role.
     pub async fn client_as(&self, user: &str, password: &str, database: &str) -> Result<Client> {
+        self.session(user, password, database, "test").await
+    }
+
+    /// A connection of some application.
+    pub async fn session(&self, user: &str, password: &str, database: &str, name: &str) -> Result<Client> {
         let mut config = tokio_postgres::Config::new();
         config.host("127.0.0.1").port(self.port).user(user).password(password).dbname(database);
-        config.application_name("test").connect_timeout(patience());
+        config.application_name(name).connect_timeout(patience());
         let (client, connection) = config.connect(NoTls).await?;
         tokio::spawn(connection);
         Ok(client)

@@ -10,6 +10,7 @@ use crate::decode::Fields;
 use crate::name::{AlertName, Key};
 use crate::param::Params;
 use crate::problem::Problems;
+use crate::scenario::Scenario;
 use crate::severity::Severity;
 use crate::source::Source;
 use crate::text::Text;
@@ -30,6 +31,8 @@ pub struct Alert {
     pub cases: Vec<Case>,
     /// tests.yaml, for messages.
     pub tests: Option<Arc<Source>>,
+    /// scenario.yaml, when it is there and whole.
+    pub scenario: Option<Scenario>,
     /// runbook.md.
     pub runbook: Option<Arc<Source>>,
     /// The SQL files of the folder, by name.

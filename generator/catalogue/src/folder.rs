@@ -81,6 +81,11 @@ impl Folder {
         read_file(&path, problems)
     }
 
+    pub(crate) fn optional_file(&self, name: &str, problems: &mut Problems) -> Option<Arc<Source>> {
+        let path = self.path.join(name);
+        self.files.contains(&path).then(|| read_file(&path, problems)).flatten()
+    }
+
     /// The files with one of the extensions; any other file is a problem.
     pub(crate) fn files_with(&self, extensions: &[&str], problems: &mut Problems) -> Vec<Arc<Source>> {
         let mut sources = Vec::new();

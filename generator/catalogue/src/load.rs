@@ -11,6 +11,7 @@ use crate::metric::{Metric, Query};
 use crate::name::{AlertName, Key};
 use crate::page::Page;
 use crate::problem::{Problem, Problems};
+use crate::scenario::Scenario;
 use crate::site::Site;
 use crate::source::Source;
 use crate::{cases, yaml};
@@ -86,10 +87,13 @@ pub fn load(root: &Path) -> Loaded {
     Loaded { catalogue, problems }
 }
 
+/// What the last run of all scenarios saw; written by it, and read by whoever shows it.
+pub const EVIDENCE: &str = "evidence.json";
+
 fn read_root(root: &Folder, problems: &mut Problems) -> Option<Catalogue> {
     let site = root.required_file("site.yaml", problems);
     let site = site.and_then(|source| Site::read(&yaml::parse(&source, problems)?, problems));
-    root.refuse_files(&["site.yaml"], problems);
+    root.refuse_files(&["site.yaml", EVIDENCE], problems);
     let mut components = Vec::new();
     let (mut pages, mut shared, mut shared_metrics) = (Vec::new(), Vec::new(), Vec::new());
     let mut pictures = Vec::new();
@@ -183,11 +187,23 @@ fn read_alert(folder: &Folder, problems: &mut Problems) -> Option<Alert> {
     let tests = folder.required_file("tests.yaml", problems);
     let sql = folder.files.iter().filter(|path| path.extension().is_some_and(|ext| ext == "sql"));
     let sql = sql.filter_map(|path| read_file(path, problems)).collect();
+    let scenario = folder.optional_file("scenario.yaml", problems);
+    let scenario = scenario.and_then(|source| Scenario::read(&source, problems));
     let source = source?;
     let rule = Rule::read(&yaml::parse(&source, problems)?, problems)?;
     let cases = tests.as_ref().and_then(|tests| yaml::parse(tests, problems));
     let cases = cases.map_or(Vec::new(), |node| cases::read(&node, &rule.params, problems));
-    Some(Alert { name: name.ok()?, folder: folder.path.clone(), source, rule, cases, tests, runbook, sql })
+    Some(Alert {
+        name: name.ok()?,
+        folder: folder.path.clone(),
+        source,
+        rule,
+        cases,
+        tests,
+        scenario,
+        runbook,
+        sql,
+    })
 }
 
 #[cfg(test)]

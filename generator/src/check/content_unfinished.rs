@@ -17,7 +17,8 @@ const MARK: &str = "FIXME";
 fn run(context: &Context, problems: &mut Problems) {
     let catalogue = context.catalogue;
     let alerts = catalogue.alerts().flat_map(|(_, alert)| {
-        [Some(&alert.source), alert.tests.as_ref(), alert.runbook.as_ref()]
+        let scenario = alert.scenario.as_ref().map(|scenario| &scenario.source);
+        [Some(&alert.source), alert.tests.as_ref(), scenario, alert.runbook.as_ref()]
             .into_iter()
             .flatten()
             .chain(&alert.sql)

@@ -19,6 +19,7 @@ mod alert_for;
 mod alert_group;
 mod alert_labels;
 mod alert_name;
+mod alert_scenario;
 mod alert_summary;
 mod alert_suppressed_by;
 mod alert_template;
@@ -61,6 +62,7 @@ pub const CHECKS: &[&Check] = &[
     &alert_group::CHECK,
     &alert_labels::CHECK,
     &alert_name::CHECK,
+    &alert_scenario::CHECK,
     &alert_summary::CHECK,
     &alert_suppressed_by::CHECK,
     &alert_template::CHECK,

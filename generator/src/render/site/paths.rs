@@ -40,6 +40,11 @@ pub(super) fn metrics(component: Option<&Component>, query: &Query) -> String {
     }
 }
 
+/// The anchor of a metrics file. A series has its name as its anchor, which may be that of a file.
+pub(super) fn metrics_anchor(query: &Query) -> String {
+    format!("file-{}", query.name)
+}
+
 /// A hand-written page.
 pub(super) fn page(page: &Page) -> String {
     match &*page.name {
@@ -84,7 +89,7 @@ impl Paths {
         }
         for (component, query) in catalogue.queries() {
             by_file
-                .insert(query.source.path.clone(), format!("{}#{}", metrics(component, query), query.name));
+                .insert(query.source.path.clone(), format!("{}#{}", metrics(component, query), metrics_anchor(query)));
         }
         Self { by_file }
     }

@@ -160,7 +160,7 @@ fn section(query: &Query) -> crate::markdown::html::Section {
     let text: Vec<_> = query.metrics.iter().map(|metric| &*metric.series).collect();
     crate::markdown::html::Section {
         heading: query.help.to_string(),
-        anchor: query.name.clone(),
+        anchor: paths::metrics_anchor(query),
         text: text.join(" "),
     }
 }
@@ -184,11 +184,9 @@ fn group(component: Option<&Component>, query: &Query, readers: &HashMap<String,
     let reference = &*query.reference;
     let exporter =
         component.map_or("Prometheus".to_owned(), |component| format!("{}-exporter", component.name));
-    // A single metric must not have the same anchor as its file.
-    let clash = query.metrics.iter().any(|metric| *metric.series == *query.name);
     json!({
         "title": &*query.help,
-        "id": if clash { format!("file-{}", query.name) } else { query.name.clone() },
+        "id": paths::metrics_anchor(query),
         "exporter": exporter,
         "source": reference,
         "source_href": reference.starts_with("https://").then_some(reference),
