@@ -117,10 +117,9 @@ fn class_of_word(language: &Language, word: &str, after: &str) -> Option<&'stati
         return Some("k");
     }
     match language.names[0] {
-        "promql" if after.starts_with('(') => Some("f"),
+        "sql" | "promql" if after.starts_with('(') => Some("f"),
         "promql" if matches!(next, Some('=' | '!')) => Some("l"),
         "promql" => Some("v"),
-        "sql" if after.starts_with('(') => Some("f"),
         _ => None,
     }
 }

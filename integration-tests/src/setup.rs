@@ -77,9 +77,10 @@ const PROGRAMS: [Program; 7] = [
         origin: Origin::Package {
             suite: "bookworm",
             package: "libfaketime",
-            path: match cfg!(target_arch = "aarch64") {
-                true => "usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
-                false => "usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+            path: if cfg!(target_arch = "aarch64") {
+                "usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1"
+            } else {
+                "usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
             },
         },
     },

@@ -108,9 +108,10 @@ fn read_root(root: &Folder, problems: &mut Problems) -> Option<Catalogue> {
                         folder.refuse_folders(&[], problems);
                     }
                     for source in folder.files_with(&["md", "svg"], problems) {
-                        match source.path.extension().is_some_and(|extension| extension == "svg") {
-                            true => pictures.push(source),
-                            false => pages.extend(Page::read(&source, problems)),
+                        if source.path.extension().is_some_and(|extension| extension == "svg") {
+                            pictures.push(source);
+                        } else {
+                            pages.extend(Page::read(&source, problems));
                         }
                     }
                 }

@@ -100,9 +100,10 @@ impl Directives {
             },
         };
         if closes {
-            return match self.open.contains(&open) {
-                true => Piece::Html(self.close_until(open)),
-                false => Piece::Text(tag.to_owned()),
+            return if self.open.contains(&open) {
+                Piece::Html(self.close_until(open))
+            } else {
+                Piece::Text(tag.to_owned())
             };
         }
         self.open.push(open);

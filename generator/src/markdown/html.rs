@@ -159,7 +159,6 @@ impl Writer<'_> {
         match event {
             Event::Start(tag) => self.start(tag, at),
             Event::End(tag) => self.end(tag),
-            Event::Text(text) => self.text(&text),
             Event::Code(text) => {
                 self.other();
                 self.words(&text);
@@ -190,7 +189,7 @@ impl Writer<'_> {
                     "<sup class=\"footnote-ref\"><a href=\"#fn{number}\" id=\"fnref{number}\">{number}</a></sup>"
                 );
             }
-            Event::InlineMath(text) | Event::DisplayMath(text) => self.text(&text),
+            Event::Text(text) | Event::InlineMath(text) | Event::DisplayMath(text) => self.text(&text),
         }
     }
 
@@ -305,9 +304,10 @@ impl Writer<'_> {
                     _ => "",
                 };
                 self.cell += 1;
-                let _ = match self.in_head {
-                    true => write!(self.out, "<th scope=\"col\"{class}>"),
-                    false => write!(self.out, "<td{class}>"),
+                let _ = if self.in_head {
+                    write!(self.out, "<th scope=\"col\"{class}>")
+                } else {
+                    write!(self.out, "<td{class}>")
                 };
             }
             Tag::Emphasis => self.out.push_str("<em>"),
@@ -341,10 +341,10 @@ impl Writer<'_> {
             Some(BlockQuoteKind::Warning) => ("warning", "warning", "Warning"),
             Some(BlockQuoteKind::Caution) => ("caution", "critical", "Caution"),
         };
-        let _ = write!(
+        let _ = writeln!(
             self.out,
             "<div class=\"hint hint-{class}\" role=\"note\"><p class=\"hint-title\"><svg class=\"icon\" aria-hidden=\"true\">\
-             <use href=\"#i-{icon}\"/></svg>{title}</p>\n"
+             <use href=\"#i-{icon}\"/></svg>{title}</p>"
         );
     }
 
@@ -496,7 +496,7 @@ mod tests {
         }
 
         fn listing(&self, destination: &str) -> Option<Listing> {
-            destination.ends_with(".sql").then(|| Listing {
+            destination.contains(".sql").then(|| Listing {
                 language: "sql",
                 text: "SELECT 1".to_owned(),
                 dangerous: destination.contains("drop"),
@@ -504,7 +504,7 @@ mod tests {
         }
 
         fn picture(&self, destination: &str) -> Option<String> {
-            destination.ends_with(".svg").then(|| "<svg></svg>".to_owned())
+            destination.contains(".svg").then(|| "<svg></svg>".to_owned())
         }
 
         fn highlight(&self, _: &str, code: &str) -> String {

@@ -50,9 +50,12 @@ fn entry(component: &Component, alert: &Alert) -> Value {
     })
 }
 
-/// The groups of a component that have alerts: name, title, alerts.
-pub(super) fn groups(component: &Component) -> Vec<(&str, &str, Vec<&Alert>)> {
-    let mut groups: Vec<(&str, &str, Vec<&Alert>)> = Vec::new();
+/// A group: name, title, alerts.
+pub(super) type Group<'a> = (&'a str, &'a str, Vec<&'a Alert>);
+
+/// The groups of a component that have alerts.
+pub(super) fn groups(component: &Component) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group> = Vec::new();
     for alert in component.in_order() {
         match groups.last_mut() {
             Some((name, _, alerts)) if *name == &*alert.rule.group => alerts.push(alert),

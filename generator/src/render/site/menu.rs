@@ -42,7 +42,7 @@ impl Item {
 pub(super) struct Menu<'a> {
     catalogue: &'a Catalogue,
     /// Component, group and their alerts.
-    groups: HashMap<&'a str, Vec<(&'a str, &'a str, Vec<&'a Alert>)>>,
+    groups: HashMap<&'a str, Vec<home::Group<'a>>>,
     reference: Vec<(String, String)>,
 }
 

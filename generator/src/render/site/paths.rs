@@ -88,8 +88,10 @@ impl Paths {
             by_file.insert(source.path.clone(), format!("runbooks/shared/{}", source.file_name()));
         }
         for (component, query) in catalogue.queries() {
-            by_file
-                .insert(query.source.path.clone(), format!("{}#{}", metrics(component, query), metrics_anchor(query)));
+            by_file.insert(
+                query.source.path.clone(),
+                format!("{}#{}", metrics(component, query), metrics_anchor(query)),
+            );
         }
         Self { by_file }
     }

@@ -202,9 +202,8 @@ fn checks(material: &Material) -> Draft {
         "What dmf check finds before a rule reaches a server.",
     );
     draft.above.push(("Reference".to_owned(), None));
-    draft.body =
-        "<p><code>dmf check</code> runs them all; <code>dmf explain NAME</code> prints one.</p>\n<dl>\n"
-            .to_owned();
+    draft.body +=
+        "<p><code>dmf check</code> runs them all; <code>dmf explain NAME</code> prints one.</p>\n<dl>\n";
     for (name, doc) in &material.checks {
         let doc = doc.split_whitespace().collect::<Vec<_>>().join(" ");
         draft.body += &format!(

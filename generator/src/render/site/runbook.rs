@@ -188,9 +188,10 @@ fn param_json(alert: &Alert, param: &Param) -> Value {
         (None, Some(max)) => Some(format!("up to {max}")),
         (None, None) => None,
     };
-    let value = match param.unit.is_number() {
-        true => param.value.to_string(),
-        false => format!("'{}'", param.value.replace('\'', "''")),
+    let value = if param.unit.is_number() {
+        param.value.to_string()
+    } else {
+        format!("'{}'", param.value.replace('\'', "''"))
     };
     let set = format!("rules:\n  {}:\n    params:\n      {}: {value}", alert.name, param.name);
     let mut help = param.help.to_string();
