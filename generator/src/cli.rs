@@ -206,6 +206,17 @@ fn run_checks(content: &Path, format: Format) -> End {
     End::Problems
 }
 
+/// What the scenarios showed, if there is a file of it.
+fn evidence(content: &Path) -> Result<serde_json::Value, String> {
+    let path = content.join(catalogue::load::EVIDENCE);
+    match std::fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map_err(|error| format!("`{}` is not JSON: {error}", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(serde_json::Value::Null),
+        Err(error) => Err(format!("cannot read `{}`: {error}", path.display())),
+    }
+}
+
 /// Where the site goes and how.
 struct SiteTo<'a> {
     folder: &'a Path,
@@ -231,6 +242,7 @@ impl SiteTo<'_> {
             versions: false,
             newest: None,
             history: history::read(&catalogue.root),
+            evidence: evidence(&catalogue.root)?,
             charts: charts.files().filter_map(readme).collect(),
             checks: check::kinds().map(|kind| (kind.name, kind.doc)).collect(),
         };

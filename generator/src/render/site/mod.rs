@@ -10,6 +10,7 @@ mod machine;
 mod menu;
 mod pages;
 mod paths;
+mod proof;
 mod publish;
 mod reference;
 mod rule;
@@ -38,6 +39,8 @@ pub struct Material<'a> {
     pub newest: Option<&'a str>,
     /// The last change of files, by their path as the catalogue has it.
     pub history: BTreeMap<PathBuf, Change>,
+    /// What the scenarios showed: the content of evidence.json; null without it.
+    pub evidence: serde_json::Value,
     /// The README of each chart: name and Markdown.
     pub charts: Vec<(String, String)>,
     /// The checks: name and explanation.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::body::Bodies;
 use super::draft::Draft;
-use super::{Material, breakable, home, paths, rule};
+use super::{Material, breakable, home, paths, proof, rule};
 use crate::highlight::highlight;
 use crate::markdown::html::escape;
 use crate::promql::Promql;
@@ -117,7 +117,7 @@ fn draft(
             "series": series,
             "related": related,
             "timeline": null,
-            "proof": null,
+            "proof": proof::rows(&material.evidence, &alert.name),
             "silence": highlight("bash", &silence),
             "placeholders": placeholders,
         }),
