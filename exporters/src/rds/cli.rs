@@ -138,13 +138,22 @@ fn run() -> Result<(), String> {
     if without_effect {
         tracing::warn!("enable-otel-traces has no effect");
     }
-    // One thread is enough for what waits most of the time, and takes less memory than several.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
-    runtime.block_on(async {
-        let service = Service::new(inputs).await?;
+    // Answers of AWS are read by a thread of their own, so that no scrape waits behind them.
+    let (collecting, serving) = (runtime()?, runtime()?);
+    let on = collecting.handle().clone();
+    let thread = std::thread::Builder::new().name("collecting".to_owned());
+    let started = thread.spawn(move || collecting.block_on(std::future::pending::<()>()));
+    started.map_err(|error| format!("cannot start: {error}"))?;
+    serving.block_on(async {
+        let service = Service::new(inputs, on).await?;
         serve::listen(Arc::new(service), listening).await
     })
+}
+
+/// A runtime of one thread: enough for what waits most of the time, and it takes less memory than several.
+fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| format!("cannot start: {error}"))
 }
 
 /// The files that are read: the named one, or those at the usual places.

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use catalogue::metric::Kind;
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -22,6 +23,8 @@ const LIFE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Service {
     inputs: Inputs,
+    /// Where the collectors run.
+    collecting: Handle,
     own: Own,
     setup: RwLock<Arc<Setup>>,
     /// The last page; who asks soon after gets the same.
@@ -45,7 +48,7 @@ struct Running {
 
 impl Setup {
     /// Starts what is new; what is the same goes on with all that it knows, and looks again at once.
-    async fn start(options: Options, before: Option<&Self>) -> Result<Self, String> {
+    async fn start(options: Options, before: Option<&Self>, on: &Handle) -> Result<Self, String> {
         let definitions = Definitions::read(options.latencies, options.metrics_interval)?;
         let same = |before: &&Self| {
             Options { accounts: Vec::new(), ..before.options.clone() }
@@ -64,7 +67,7 @@ impl Setup {
             }
             let target = Target::new(account.clone(), choice, Arc::clone(&definitions.metrics));
             let mut tasks = JoinSet::new();
-            target.start(&mut tasks).await?;
+            target.start(&mut tasks, on).await?;
             running.push(Arc::new(Running { target, _tasks: tasks }));
         }
         for known in before {
@@ -75,16 +78,16 @@ impl Setup {
 }
 
 impl Service {
-    /// Starts the collectors.
-    pub async fn new(inputs: Inputs) -> Result<Self, String> {
-        let setup = Setup::start(inputs.options()?, None).await?;
+    /// Starts the collectors on a runtime.
+    pub async fn new(inputs: Inputs, collecting: Handle) -> Result<Self, String> {
+        let setup = Setup::start(inputs.options()?, None, &collecting).await?;
         let labels = [
             ("version", env!("CARGO_PKG_VERSION")),
             ("commit_sha", option_env!("DMF_REVISION").unwrap_or("unknown")),
             ("build_date", option_env!("DMF_BUILD_DATE").unwrap_or("unknown")),
         ];
         let own = Own::new("rds_exporter", &labels);
-        Ok(Self { inputs, own, setup: RwLock::new(Arc::new(setup)), last: Mutex::default() })
+        Ok(Self { inputs, collecting, own, setup: RwLock::new(Arc::new(setup)), last: Mutex::default() })
     }
 
     fn setup(&self) -> Arc<Setup> {
@@ -153,7 +156,7 @@ impl Exporter for Service {
 
     fn reload(&self) -> Future_<'_, Result<(), String>> {
         Box::pin(async move {
-            let setup = Setup::start(self.inputs.options()?, Some(&self.setup())).await?;
+            let setup = Setup::start(self.inputs.options()?, Some(&self.setup()), &self.collecting).await?;
             *self.setup.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
             *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
             Ok(())

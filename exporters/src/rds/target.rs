@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -16,6 +17,9 @@ use super::state::{Collector, Run, State};
 
 /// After a failure the next attempt comes at least this early.
 const RETRY: Duration = Duration::from_mins(1);
+
+/// How long the first reading of log files lets all others go before it.
+const HEAD_START: Duration = Duration::from_secs(5);
 
 /// Failures of one run that are logged; more say nothing new.
 const LOGGED: usize = 10;
@@ -50,6 +54,8 @@ pub struct Target {
     pub(super) selection: watch::Sender<u64>,
     /// Changes when everything is to be looked at again.
     again: watch::Sender<()>,
+    /// Changes after each run of a collector.
+    ran: watch::Sender<()>,
 }
 
 impl Target {
@@ -68,6 +74,7 @@ impl Target {
             inventory: watch::channel(0).0,
             selection: watch::channel(0).0,
             again: watch::channel(()).0,
+            ran: watch::channel(()).0,
         })
     }
 
@@ -76,13 +83,13 @@ impl Target {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts the collectors; they end when the set is dropped.
-    pub async fn start(self: &Arc<Self>, tasks: &mut JoinSet<()>) -> Result<(), String> {
+    /// Starts the collectors on a runtime; they end when the set is dropped.
+    pub async fn start(self: &Arc<Self>, tasks: &mut JoinSet<()>, on: &Handle) -> Result<(), String> {
         let aws = Aws::new(&self.account, &self.calls).await?;
         self.state().region = Some(aws.region.clone());
         for collector in &self.choice.collectors {
             let (target, aws, collector) = (Arc::clone(self), aws.clone(), *collector);
-            tasks.spawn(async move { target.keep_up(&aws, collector).await });
+            tasks.spawn_on(async move { target.keep_up(&aws, collector).await }, on);
         }
         Ok(())
     }
@@ -115,7 +122,8 @@ impl Target {
         }
     }
 
-    /// Nothing about instances can be asked before it is known which there are.
+    /// Nothing about instances can be asked before it is known which there are. Log files take a call for each
+    /// instance, behind which the others would wait for their turn, so they come last.
     async fn wait_for_what_it_needs(&self, collector: Collector) {
         use Collector::{Clusters, EngineSupport, InstanceMetrics, InstanceTypes, Instances, LogFiles};
         let needed = match collector {
@@ -123,8 +131,14 @@ impl Target {
             InstanceMetrics | LogFiles | InstanceTypes | EngineSupport => &self.inventory,
             _ => return,
         };
-        // The sender lives as long as this.
+        // The senders live as long as this.
         let _ = needed.subscribe().wait_for(|count| *count > 0).await;
+        if collector == LogFiles {
+            let ran = || self.state().runs.iter().all(|(other, run)| *other == LogFiles || run.runs > 0);
+            let mut runs = self.ran.subscribe();
+            // One that hangs does not hold up the sizes for long.
+            let _ = tokio::time::timeout(HEAD_START, runs.wait_for(|()| ran())).await;
+        }
     }
 
     fn has_news(&self, collector: Collector) -> bool {
@@ -158,7 +172,16 @@ impl Target {
         } else {
             run.failures += 1;
         }
+        tracing::debug!(
+            collector = collector.name(),
+            account,
+            region,
+            complete = run.complete,
+            seconds = run.took.as_secs_f64(),
+            "collector ran"
+        );
         drop(state);
+        self.ran.send_replace(());
         for (thing, failure) in failures.iter().take(LOGGED) {
             tracing::warn!(
                 collector = collector.name(),

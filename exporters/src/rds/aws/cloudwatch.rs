@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types as sdk;
+use futures_util::StreamExt as _;
 
 use super::{Api, Aws, Calls, Failure};
 
@@ -48,18 +49,15 @@ pub(super) type Answers = (Vec<(usize, Datum)>, Option<Failure>);
 impl Aws {
     /// Asks for metrics. A portion that fails does not take the others with it.
     pub async fn metrics(&self, api: Api, questions: &[Question], billed: &Calls) -> Answers {
-        let portions: Vec<&[Question]> = questions.chunks(QUESTIONS).collect();
+        let calls: Vec<_> =
+            questions.chunks(QUESTIONS).map(|portion| self.portion(api, portion, billed)).collect();
+        let mut calls = std::pin::pin!(futures_util::stream::iter(calls).buffered(CONCURRENT).enumerate());
         let (mut found, mut failure) = (Vec::new(), None);
-        for (round, portions) in portions.chunks(CONCURRENT).enumerate() {
-            let calls = portions.iter().map(|portion| self.portion(api, portion, billed));
-            for (at, result) in futures_util::future::join_all(calls).await.into_iter().enumerate() {
-                let start = (round * CONCURRENT + at) * QUESTIONS;
-                match result {
-                    Ok(answers) => {
-                        found.extend(answers.into_iter().map(|(index, datum)| (start + index, datum)));
-                    }
-                    Err(error) => failure = failure.or(Some(error)),
-                }
+        while let Some((portion, result)) = calls.next().await {
+            match result {
+                Ok(answers) => found
+                    .extend(answers.into_iter().map(|(index, datum)| (portion * QUESTIONS + index, datum))),
+                Err(error) => failure = failure.or(Some(error)),
             }
         }
         (found, failure)
