@@ -6,7 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use catalogue::Catalogue;
-use generator::{check, render};
+use generator::markdown::html::{Listing, Surroundings, html};
+use generator::render::site::Material;
+use generator::render::site::theme::Theme;
+use generator::{check, history, render};
 use walkdir::WalkDir;
 
 fn main() {
@@ -62,9 +65,56 @@ fn load_and_check(content: &Path) {
     assert!(problems.is_empty(), "{problems:?}");
 }
 
-fn load_and_build(content: &Path) {
+/// What `dmf build` does: checks, charts and site, written to a folder that is empty.
+fn build(content: &Path) {
     let catalogue = load(content);
-    divan::black_box(render::chart::render(&catalogue, render::chart::Release::default()));
+    let problems = check::run(&catalogue).into_sorted();
+    assert!(problems.is_empty(), "{problems:?}");
+    let charts = render::chart::render(&catalogue, render::chart::Release::default());
+    let evidence = fs::read(content.join(catalogue::load::EVIDENCE)).unwrap_or_else(|_| b"null".to_vec());
+    let material = Material {
+        version: None,
+        url: "https://example.org",
+        revision: "main",
+        shelf: None,
+        history: history::read(content),
+        evidence: serde_json::from_slice(&evidence).expect("JSON"),
+        charts: Vec::new(),
+        checks: Vec::new(),
+        only: None,
+    };
+    let site = render::site::render(&catalogue, &Theme::read(None).expect("a theme"), &material);
+    let out = tempfile::tempdir().expect("a folder");
+    charts.write(&out.path().join("charts-out")).expect("written");
+    site.expect("a site").write(&out.path().join("site-out")).expect("written");
+}
+
+struct Nowhere;
+
+impl Surroundings for Nowhere {
+    fn link(&self, destination: &str) -> String {
+        destination.to_owned()
+    }
+
+    fn listing(&self, _: &str) -> Option<Listing> {
+        None
+    }
+
+    fn picture(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn highlight(&self, language: &str, code: &str) -> String {
+        generator::highlight::highlight(language, code)
+    }
+}
+
+/// One page, by KiB: the time must grow as the page does.
+#[divan::bench(args = [256, 2048], sample_count = 3, sample_size = 1)]
+fn page(bencher: divan::Bencher, kib: usize) {
+    let piece = "## Again\n\nSee [it](#again) and `x`.\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\n```sql\nSELECT 1;\n```\n\n";
+    let text = piece.repeat(kib * 1024 / piece.len());
+    bencher.bench(|| html(&text, &Nowhere).body.len());
 }
 
 #[divan::bench(sample_count = 20)]
@@ -74,7 +124,7 @@ fn check_real(bencher: divan::Bencher) {
 
 #[divan::bench(sample_count = 20)]
 fn build_real(bencher: divan::Bencher) {
-    bencher.bench(|| load_and_build(&real()));
+    bencher.bench(|| build(&real()));
 }
 
 #[divan::bench(args = [1_000, 10_000], sample_count = 3, sample_size = 1)]
@@ -86,5 +136,5 @@ fn check_synthetic(bencher: divan::Bencher, alerts: usize) {
 #[divan::bench(args = [1_000, 10_000], sample_count = 3, sample_size = 1)]
 fn build_synthetic(bencher: divan::Bencher, alerts: usize) {
     let folder = synthetic(alerts);
-    bencher.bench(|| load_and_build(folder.path()));
+    bencher.bench(|| build(folder.path()));
 }

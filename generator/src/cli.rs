@@ -1,20 +1,21 @@
 //! What people type. Exit codes: 0 fine, 1 problems found, 2 could not run.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use catalogue::{Catalogue, Problem};
-use clap::{Parser, Subcommand};
+use catalogue::Catalogue;
+use clap::{Args, Parser, Subcommand};
 
-use crate::render::chart::Release;
-use crate::render::site::Material;
-use crate::render::site::theme::Theme;
+use crate::edition::judge;
 use crate::report::{self, Format};
 use crate::rule_tests::{self, Selection};
 use crate::tools::Tools;
-use crate::tree::Tree;
-use crate::{check, history, new, render};
+use crate::{check, mutate, new};
+
+mod build;
+mod site;
 
 /// Builds Helm charts from content/, checks it, and tests its rules.
 #[derive(Debug, Parser)]
@@ -27,6 +28,18 @@ pub struct Cli {
     command: Command,
 }
 
+/// What `dmf mutate --help` teaches.
+const MUTATE: &str = "A mutant is the rule with one small mistake: `>` for `>=`, a label missing in `by`, a threshold a \
+tenth higher, `for` a minute shorter. A mutant that no case of tests.yaml (nor one derived from it) can tell from the \
+rule survives: such a mistake would ship. Write the case that tells them apart. A mutant that no data can tell from the \
+rule is marked in alert.yaml, with the reason:\n\n  \
+mutants:\n    \
+- operator: comparator-boundary   # as in the report\n      \
+of: 'pg_x > 0'                  # the piece of the expression that is changed\n      \
+to: '>='                        # what it becomes; without it, all changes of this piece\n      \
+reason: ...\n\n\
+Tools are found as by `dmf test`; the newest promtool is used.";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Checks the content and writes the charts and the site.
@@ -35,8 +48,8 @@ enum Command {
         #[arg(long)]
         check: bool,
         /// Version to stamp on the charts instead of the workspace's.
-        #[arg(long, value_name = "X.Y.Z", value_parser = release)]
-        release: Option<String>,
+        #[arg(long, value_name = "X.Y.Z", value_parser = semantic)]
+        release: Option<semver::Version>,
         /// Where the charts go.
         #[arg(long, value_name = "DIR", default_value = "charts-out")]
         charts_out: PathBuf,
@@ -50,6 +63,28 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         theme: Option<PathBuf>,
     },
+    /// Shows the site while you write: builds it in memory, again at each save, and reloads the browser.
+    #[command(
+        after_help = "Problems of the content are shown in the page and on the terminal. It is for your own machine: \
+        `dmf build` makes the site that is published."
+    )]
+    Serve {
+        /// Where it listens; port 0 takes any free one.
+        #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3000")]
+        listen: SocketAddr,
+        /// Folder with templates and static files that replace those of the theme; followed as well.
+        #[arg(long, value_name = "DIR")]
+        theme: Option<PathBuf>,
+        /// Opens the site in the browser.
+        #[arg(long)]
+        open: bool,
+        /// Looks for changes twice a second, for folders on a network or of a virtual machine.
+        #[arg(long)]
+        poll: bool,
+    },
+    /// The site with all its versions.
+    #[command(subcommand)]
+    Site(site::Site),
     /// Finds everything that is wrong with the content, in one run.
     Check {
         /// How problems are printed.
@@ -77,6 +112,25 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         keep: Option<PathBuf>,
     },
+    /// Puts small mistakes into each rule and counts which of them its tests notice.
+    #[command(after_help = MUTATE)]
+    Mutate(Mutate),
+}
+
+/// What `dmf mutate` is asked for.
+#[derive(Debug, Args)]
+struct Mutate {
+    /// Alerts whose tests are put to the test; all when none is named.
+    alerts: Vec<String>,
+    /// The score below which the command fails, in percent.
+    #[arg(long, value_name = "PERCENT", default_value_t = 95.0)]
+    min_score: f64,
+    /// Lists every mutant instead of the survivors.
+    #[arg(long, short)]
+    verbose: bool,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
 }
 
 #[derive(Debug, Subcommand)]
@@ -97,17 +151,9 @@ enum New {
     },
 }
 
-/// A version that charts can carry: Helm wants SemVer.
-fn release(text: &str) -> Result<String, String> {
-    let core = text.split(['-', '+']).next().unwrap_or_default();
-    let numbers: Vec<_> = core.split('.').collect();
-    let number = |part: &&str| part.parse::<u32>().is_ok() && (*part == "0" || !part.starts_with('0'));
-    let rest = text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-+".contains(&b));
-    if numbers.len() == 3 && numbers.iter().all(number) && rest {
-        Ok(text.to_owned())
-    } else {
-        Err("write a semantic version such as 1.2.3".to_owned())
-    }
+/// A version that charts can carry: Helm wants `SemVer`.
+fn semantic(text: &str) -> Result<semver::Version, String> {
+    semver::Version::parse(text).map_err(|error| format!("write a semantic version such as 1.2.3: {error}"))
 }
 
 /// How a command ended.
@@ -121,18 +167,21 @@ impl Cli {
     /// Runs the command.
     pub fn run(self) -> ExitCode {
         let end = match self.command {
-            Command::Build { check, release, charts_out, site_out, base_url, theme } => {
-                let stamped = Release::default();
-                let stamped = Release { version: release.as_deref().unwrap_or(stamped.version), ..stamped };
-                let (theme, base_url) = (theme.as_deref(), base_url.as_deref());
-                build(
-                    &self.content,
-                    check,
-                    stamped,
-                    &charts_out,
-                    &SiteTo { folder: &site_out, base_url, theme },
-                )
+            Command::Build { check, release, charts_out, site_out, base_url, theme } => build::run(
+                &self.content,
+                check,
+                &build::To {
+                    release,
+                    charts: &charts_out,
+                    site: &site_out,
+                    base_url: base_url.as_deref(),
+                    theme: theme.as_deref(),
+                },
+            ),
+            Command::Serve { listen, theme, open, poll } => {
+                site::serve(self.content, theme, listen, open, poll)
             }
+            Command::Site(site) => site.run(&self.content),
             Command::Check { format } => run_checks(&self.content, format),
             Command::Explain { check } => explain(check.as_deref()),
             Command::New(New::Alert { component, name }) => {
@@ -141,6 +190,7 @@ impl Cli {
             Command::New(New::Metric { component, name }) => {
                 created(new::metric(&self.content, &component, &name))
             }
+            Command::Mutate(wanted) => mutation(&self.content, &wanted),
             Command::Test { alerts, verbose, keep } => test(&self.content, &alerts, verbose, keep.as_deref()),
         };
         match end {
@@ -164,16 +214,6 @@ fn say(text: &str) {
         }
         _ => {}
     }
-}
-
-/// The catalogue and everything that is wrong with it.
-fn judge(content: &Path) -> (Option<Catalogue>, Vec<Problem>) {
-    let loaded = catalogue::load(content);
-    let mut problems = loaded.problems;
-    if let Some(catalogue) = &loaded.catalogue {
-        problems.extend(check::run(catalogue));
-    }
-    (loaded.catalogue, problems.into_sorted())
 }
 
 /// The catalogue when nothing is wrong with it; otherwise prints what is.
@@ -203,102 +243,6 @@ fn run_checks(content: &Path, format: Format) -> End {
     if format == Format::Text {
         say(&format!("{}\n", report::summary(&problems)));
     }
-    End::Problems
-}
-
-/// What the scenarios showed, if there is a file of it.
-fn evidence(content: &Path) -> Result<serde_json::Value, String> {
-    let path = content.join(catalogue::load::EVIDENCE);
-    match std::fs::read(&path) {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map_err(|error| format!("`{}` is not JSON: {error}", path.display())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(serde_json::Value::Null),
-        Err(error) => Err(format!("cannot read `{}`: {error}", path.display())),
-    }
-}
-
-/// Where the site goes and how.
-struct SiteTo<'a> {
-    folder: &'a Path,
-    base_url: Option<&'a str>,
-    theme: Option<&'a Path>,
-}
-
-impl SiteTo<'_> {
-    /// The site of a catalogue.
-    fn render(&self, catalogue: &Catalogue, release: Release, charts: &Tree) -> Result<Tree, String> {
-        let theme = Theme::read(self.theme)?;
-        let readme = |(path, bytes): (&Path, &[u8])| {
-            let chart = path.to_str()?.strip_suffix("/README.md")?;
-            Some((chart.to_owned(), String::from_utf8_lossy(bytes).into_owned()))
-        };
-        let url = self.base_url.map_or_else(
-            || format!("{}/{}", &*catalogue.site.url, release.version),
-            |url| url.trim_end_matches('/').to_owned(),
-        );
-        let material = Material {
-            version: Some(release.version),
-            url: &url,
-            versions: false,
-            newest: None,
-            history: history::read(&catalogue.root),
-            evidence: evidence(&catalogue.root)?,
-            charts: charts.files().filter_map(readme).collect(),
-            checks: check::kinds().map(|kind| (kind.name, kind.doc)).collect(),
-        };
-        let mut tree = render::site::render(catalogue, &theme, &material)?;
-        tree.extend(render::queries::render(catalogue));
-        Ok(tree)
-    }
-}
-
-fn build(content: &Path, check: bool, release: Release, charts_out: &Path, site: &SiteTo) -> End {
-    let catalogue = match clean(content) {
-        Ok(catalogue) => catalogue,
-        Err(end) => return end,
-    };
-    let charts = render::chart::render(&catalogue, release);
-    if check {
-        // The site is not committed, so it cannot be stale.
-        return compare(&charts, charts_out);
-    }
-    match write(&charts, charts_out) {
-        End::Fine => match site.render(&catalogue, release, &charts) {
-            Ok(tree) => write(&tree, site.folder),
-            Err(message) => End::Failed(message),
-        },
-        end => end,
-    }
-}
-
-fn write(tree: &Tree, folder: &Path) -> End {
-    match tree.write(folder) {
-        Ok(changed) => {
-            let what = if changed { "written" } else { "unchanged" };
-            say(&format!("{}: {} files, {what}\n", folder.display(), tree.files().count()));
-            End::Fine
-        }
-        Err(error) => End::Failed(error.to_string()),
-    }
-}
-
-fn compare(tree: &Tree, folder: &Path) -> End {
-    let difference = match tree.compare(folder) {
-        Ok(difference) => difference,
-        Err(error) => return End::Failed(error.to_string()),
-    };
-    if difference.is_empty() {
-        say(&format!("{}: up to date\n", folder.display()));
-        return End::Fine;
-    }
-    let kinds =
-        [("stale", &difference.stale), ("missing", &difference.missing), ("extra", &difference.extra)];
-    for (kind, paths) in kinds {
-        for path in paths {
-            say(&format!("{kind}: {}\n", folder.join(path).display()));
-        }
-    }
-    say("help: run `dmf build` and commit the result\n");
     End::Problems
 }
 
@@ -367,6 +311,24 @@ fn test(content: &Path, alerts: &[String], verbose: bool, keep: Option<&Path>) -
     }
 }
 
+fn mutation(content: &Path, wanted: &Mutate) -> End {
+    let catalogue = match clean(content) {
+        Ok(catalogue) => catalogue,
+        Err(end) => return end,
+    };
+    let run = Tools::find().and_then(|tools| {
+        let selection = Selection::new(&catalogue, &wanted.alerts)?;
+        mutate::run(&catalogue, &selection, &tools)
+    });
+    match run {
+        Err(message) => End::Failed(message),
+        Ok(outcome) => {
+            say(&outcome.report(wanted.min_score, wanted.verbose, wanted.format));
+            if outcome.passed(wanted.min_score) { End::Fine } else { End::Problems }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -380,9 +342,9 @@ mod tests {
 
     #[test]
     fn a_release_is_a_semantic_version() {
-        assert!(release("1.2.3").is_ok() && release("1.2.3-rc.1+x").is_ok());
+        assert!(semantic("1.2.3").is_ok() && semantic("1.2.3-rc.1+x").is_ok());
         for wrong in ["1.2", "v1.2.3", "1.02.3", "1.2.3 x", ""] {
-            assert!(release(wrong).is_err(), "{wrong}");
+            assert!(semantic(wrong).is_err(), "{wrong}");
         }
     }
 }

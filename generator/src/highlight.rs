@@ -143,6 +143,14 @@ pub fn highlight(language: &str, code: &str) -> String {
             before = '>';
             continue;
         }
+        if language.names[0] == "bash"
+            && let Some((name, value)) = assignment(&code[..code.len() - rest.len()], rest)
+        {
+            out.push_str(&format!("<span class=\"hl-v\">{name}</span>={}", example(name, value)));
+            rest = &rest[name.len() + 1 + value.len()..];
+            before = '>';
+            continue;
+        }
         let (class, length) = token(language, rest, before);
         let (text, after) = rest.split_at(length);
         let class = match class {
@@ -213,7 +221,10 @@ fn token(language: &Language, rest: &str, before: char) -> (Class, usize) {
         );
     }
     if "=<>!+*/%|&^~".contains(c) {
-        return (Class::Is("o"), span(&|c| "=<>!+*/%|&^~".contains(c)));
+        let all = span(&|c| "=<>!+*/%|&^~".contains(c));
+        // `target=<target>`: what is filled in is no operator.
+        let blank = (1..all).find(|at| placeholder(&rest[*at..]).is_some());
+        return (Class::Is("o"), blank.unwrap_or(all));
     }
     (Class::Plain, c.len_utf8())
 }
@@ -240,6 +251,26 @@ fn placeholder(rest: &str) -> Option<&str> {
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
     fits.then_some(name)
+}
+
+/// `NAME=value` of an `export` is an example that can be replaced: the name of the variable and its plain value.
+fn assignment<'a>(before: &str, rest: &'a str) -> Option<(&'a str, &'a str)> {
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    if !line.trim_start().starts_with("export ") || !line.ends_with(' ') {
+        return None;
+    }
+    let (name, rest) = rest.split_once('=')?;
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    let value = &rest[..rest.find(char::is_whitespace).unwrap_or(rest.len())];
+    let is_plain =
+        !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || "_.:/@-".contains(c));
+    (is_name && is_plain).then_some((name, value))
+}
+
+/// A variable of the shell is filled by the label of the same name.
+fn example(name: &str, value: &str) -> String {
+    let name = name.to_ascii_lowercase();
+    format!("<span class=\"placeholder is-example\" data-name=\"{name}\">{value}</span>")
 }
 
 fn blank(name: &str) -> String {
@@ -336,6 +367,32 @@ mod tests {
         ] {
             assert_eq!(highlight(language, code), expected, "{language}");
         }
+    }
+
+    #[test]
+    fn a_placeholder_may_follow_an_operator() {
+        let html = highlight("bash", "amtool silence add target=<target>");
+        assert!(
+            html.contains("<span class=\"placeholder\" data-name=\"target\">&lt;target&gt;</span>"),
+            "{html}"
+        );
+    }
+
+    #[test]
+    fn exported_variables_are_examples() {
+        let html =
+            highlight("bash", "x\n  export AWS_REGION=eu-west-3 DB=db1 PW='a b' D=$PWD/x\necho DB=db1");
+        let value = |name: &str, value: &str| {
+            format!("<span class=\"placeholder is-example\" data-name=\"{name}\">{value}</span>")
+        };
+        assert!(html.contains(&value("aws_region", "eu-west-3")), "{html}");
+        assert!(html.contains(&value("db", "db1")), "{html}");
+        assert_eq!(
+            html.matches("data-name").count(),
+            2,
+            "neither quoted nor computed values, nor other commands"
+        );
+        assert!(!highlight("yaml", "export DB=db1").contains("data-name"));
     }
 
     #[test]

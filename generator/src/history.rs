@@ -9,10 +9,18 @@ use crate::render::site::Change;
 /// Marks a line that names a commit; no path contains it.
 const COMMIT: char = '\u{1}';
 
-/// The last change of each file below a folder, by its path as the catalogue has it. Empty without git, in a
-/// folder that is in no repository, and in a shallow clone, whose dates would be wrong.
-pub fn read(content: &Path) -> BTreeMap<PathBuf, Change> {
-    log(content).map_or_else(BTreeMap::new, |log| parse(content, &log))
+/// The last change of files, by their path as the catalogue has it.
+pub type History = BTreeMap<PathBuf, Change>;
+
+/// The last change of each file below a folder. Empty without git, in a folder that is in no repository, and in a
+/// shallow clone, whose dates would be wrong.
+pub fn read(content: &Path) -> History {
+    at(content, "HEAD", content)
+}
+
+/// The same as of a revision, whose files the catalogue has read from the folder `root`.
+pub fn at(content: &Path, revision: &str, root: &Path) -> History {
+    log(content, revision).map_or_else(BTreeMap::new, |log| parse(root, &log))
 }
 
 fn git(content: &Path, arguments: &[&str]) -> Option<String> {
@@ -20,7 +28,7 @@ fn git(content: &Path, arguments: &[&str]) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-fn log(content: &Path) -> Option<String> {
+fn log(content: &Path, revision: &str) -> Option<String> {
     if git(content, &["rev-parse", "--is-shallow-repository"])?.trim() != "false" {
         return None;
     }
@@ -36,13 +44,14 @@ fn log(content: &Path) -> Option<String> {
             "--no-renames",
             "--no-merges",
             &format,
+            revision,
             "--",
             ".",
         ],
     )
 }
 
-fn parse(content: &Path, log: &str) -> BTreeMap<PathBuf, Change> {
+fn parse(content: &Path, log: &str) -> History {
     let mut history = BTreeMap::new();
     let mut commit: Option<Change> = None;
     for line in log.lines().filter(|line| !line.is_empty()) {

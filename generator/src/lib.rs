@@ -1,21 +1,28 @@
 //! The generator, in reading order: [`filled`], [`promql`], [`template`], [`sql`], [`markdown`] and [`links`] understand the
-//! languages of content; [`check`] judges it; [`render`] makes a [`tree`] of files from it; [`rule_tests`] proves
-//! its rules with the real engine; [`new`] writes skeletons; [`report`] prints what is wrong; [`cli`] is what
-//! people type.
+//! languages of content; [`life`] evaluates a rule over its test; [`check`] judges content; [`render`] makes a [`tree`] of files from it; [`rule_tests`] proves
+//! its rules with the real engine, and [`mutate`] proves the tests; [`new`] writes skeletons; [`report`] prints what is wrong;
+//! [`edition`] puts the parts of a site together, [`serve`] shows it while it is written, [`versions`] makes one of each tag;
+//! [`cli`] is what people type.
 
 pub mod check;
 pub mod cli;
+pub mod edition;
 pub mod filled;
 pub mod highlight;
 pub mod history;
+pub mod life;
 pub mod links;
 pub mod markdown;
+pub mod mutate;
 pub mod new;
+pub mod progress;
 pub mod promql;
 pub mod render;
 pub mod report;
 pub mod rule_tests;
+pub mod serve;
 pub mod sql;
 pub mod template;
 pub mod tools;
 pub mod tree;
+pub mod versions;

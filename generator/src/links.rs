@@ -1,7 +1,9 @@
 //! Where a relative link of a Markdown file leads.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use catalogue::Catalogue;
@@ -14,6 +16,8 @@ pub struct Library<'a> {
     pages: BTreeMap<&'a Path, &'a Arc<Source>>,
     others: BTreeSet<&'a Path>,
     broken: &'a BTreeSet<PathBuf>,
+    /// The anchors of the texts that were asked for.
+    anchors: RefCell<HashMap<PathBuf, Rc<HashSet<String>>>>,
 }
 
 /// Where a link leads.
@@ -43,23 +47,24 @@ impl<'a> Library<'a> {
                 .chain(catalogue.pictures.iter().map(|s| s.path.as_path()))
                 .collect(),
             broken: &catalogue.broken,
+            anchors: RefCell::default(),
         }
     }
 
-    /// Follows a link that stands in a text of a folder.
-    pub fn resolve(&self, folder: &Path, text: &str, destination: &str) -> Target {
+    /// Follows a link that stands in a text.
+    pub fn resolve(&self, source: &Source, destination: &str) -> Target {
         if destination.contains("://") || destination.starts_with("mailto:") {
             return Target::Outside;
         }
         let (file, anchor) = destination.split_once('#').unwrap_or((destination, ""));
-        let path = Self::path(folder, file);
+        let path = Self::path(source.folder(), file);
         let broken = |anchor: &str| Target::Broken(format!("there is no heading `#{anchor}`"));
-        let has = |text: &str| markdown::headings(text).iter().any(|heading| heading.anchor == anchor);
+        let has = |source: &Source| self.anchors_of(source).contains(anchor);
         if file.is_empty() {
-            return if has(text) { Target::Outside } else { broken(anchor) };
+            return if has(source) { Target::Outside } else { broken(anchor) };
         }
         match self.pages.get(path.as_path()) {
-            Some(source) if !anchor.is_empty() && !has(&source.text) => broken(anchor),
+            Some(source) if !anchor.is_empty() && !has(source) => broken(anchor),
             Some(_) => Target::File(path),
             None if self.others.contains(path.as_path()) => Target::File(path),
             // The file, or the alert that it belongs to, has other troubles.
@@ -68,6 +73,16 @@ impl<'a> Library<'a> {
             }
             None => Target::Broken(format!("there is no file `{file}`")),
         }
+    }
+
+    /// A text is read once, however many links lead into it.
+    fn anchors_of(&self, source: &Source) -> Rc<HashSet<String>> {
+        let mut known = self.anchors.borrow_mut();
+        let anchors = known.entry(source.path.clone()).or_insert_with(|| {
+            let headings = markdown::headings(&source.text).into_iter();
+            Rc::new(headings.map(|heading| heading.anchor).collect())
+        });
+        Rc::clone(anchors)
     }
 
     /// The path that a relative link names.

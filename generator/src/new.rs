@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use catalogue::component::Platform;
 use catalogue::name::{AlertName, Key};
 use catalogue::suggest::did_you_mean;
 
 const ALERT: &str = include_str!("new/alert.yaml");
 const TESTS: &str = include_str!("new/tests.yaml");
 const SCENARIO: &str = include_str!("new/scenario.yaml");
+const AWS_SCENARIO: &str = include_str!("new/scenario-aws.yaml");
 const RUNBOOK: &str = include_str!("new/runbook.md");
 const SQL: &str = include_str!("new/diagnosis.sql");
 const SQL_METRIC: &str = include_str!("new/sql-metric.yaml");
@@ -35,7 +37,11 @@ pub fn alert(content: &Path, component: &str, name: &str) -> Result<Vec<PathBuf>
         [("alert.yaml", ALERT), ("tests.yaml", TESTS), ("runbook.md", RUNBOOK), ("diagnosis.sql", SQL)];
     // One proven alert of a component obliges all.
     let proven = component.alerts.iter().any(|alert| alert.scenario.is_some());
-    let files = files.into_iter().chain(proven.then_some(("scenario.yaml", SCENARIO)));
+    let scenario = match component.platform() {
+        Platform::Server => SCENARIO,
+        Platform::Aws => AWS_SCENARIO,
+    };
+    let files = files.into_iter().chain(proven.then_some(("scenario.yaml", scenario)));
     write(&folder, files.map(|(file, text)| (file.to_owned(), fill(text))))
 }
 

@@ -64,7 +64,8 @@ fn excerpt(place: &catalogue::source::Place, line: usize, column: usize) -> Stri
     format!("{line} | {content}\n{blank} | {}{}\n", " ".repeat(column - 1), "^".repeat(carets))
 }
 
-fn object(problem: &Problem) -> serde_json::Value {
+/// A problem for machines.
+pub fn object(problem: &Problem) -> serde_json::Value {
     let place = problem.spot.line_and_column();
     json!({
         "check": problem.check,

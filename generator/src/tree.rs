@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use walkdir::WalkDir;
 
 /// The file that lists what dmf made in an output folder. What it does not list is somebody else's and is never
@@ -75,6 +76,23 @@ impl Tree {
         }
     }
 
+    /// Adds the files of another tree in a folder.
+    pub fn extend_below(&mut self, folder: &str, other: Self) {
+        for (path, bytes) in other.0 {
+            self.add(Path::new(folder).join(path), bytes);
+        }
+    }
+
+    /// Puts the files of another tree in the place of those with the same paths.
+    pub fn replace(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// The bytes of a file.
+    pub fn get(&self, path: impl AsRef<Path>) -> Option<&[u8]> {
+        self.0.get(path.as_ref()).map(Vec::as_slice)
+    }
+
     /// The files, sorted by path.
     pub fn files(&self) -> impl Iterator<Item = (&Path, &[u8])> {
         self.0.iter().map(|(path, bytes)| (path.as_path(), bytes.as_slice()))
@@ -84,14 +102,16 @@ impl Tree {
     pub fn compare(&self, folder: &Path) -> Result<Difference, WriteError> {
         let mut difference = Difference::default();
         let tree = self.with_manifest();
-        for (path, bytes) in &tree {
-            match fs::read(folder.join(path)) {
-                Ok(found) if found == **bytes => {}
-                Ok(_) => difference.stale.push(path.to_path_buf()),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    difference.missing.push(path.to_path_buf());
-                }
-                Err(error) => return Err(at(&folder.join(path))(error)),
+        let read = tree.par_iter().map(|(path, bytes)| match fs::read(folder.join(path)) {
+            Ok(found) => Ok((*path, Some(found == **bytes))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((*path, None)),
+            Err(error) => Err(at(&folder.join(path))(error)),
+        });
+        for (path, is_same) in read.collect::<Result<Vec<_>, _>>()? {
+            match is_same {
+                Some(true) => {}
+                Some(false) => difference.stale.push(path.to_path_buf()),
+                None => difference.missing.push(path.to_path_buf()),
             }
         }
         let found = files_of(folder).into_iter();
@@ -108,7 +128,7 @@ impl Tree {
         // A link to a folder stays a link: what it leads to is replaced.
         let folder = &folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
         sweep(folder);
-        if self.compare(folder)?.is_empty() {
+        if folder.exists() && self.compare(folder)?.is_empty() {
             return Ok(false);
         }
         if let Some(foreign) = self.foreign(folder) {
@@ -139,13 +159,15 @@ impl Tree {
     }
 
     fn write_new(&self, folder: &Path, keep: bool) -> Result<(), WriteError> {
-        for (path, bytes) in &self.with_manifest() {
-            let path = folder.join(path);
-            if let Some(parent) = path.parent() {
-                fs::create_dir_all(parent).map_err(at(parent))?;
-            }
-            fs::write(&path, bytes).map_err(at(&path))?;
+        let files = self.with_manifest();
+        let folders: BTreeSet<_> = files.keys().filter_map(|path| path.parent()).collect();
+        for path in folders.into_iter().map(|path| folder.join(path)) {
+            fs::create_dir_all(&path).map_err(at(&path))?;
         }
+        files.par_iter().try_for_each(|(path, bytes)| {
+            let path = folder.join(path);
+            fs::write(&path, bytes).map_err(at(&path))
+        })?;
         if keep {
             fs::write(folder.join(KEEP), "").map_err(at(folder))?;
         }

@@ -59,3 +59,235 @@ proptest! {
         }
     }
 }
+
+mod markdown {
+    use generator::markdown::html::{Listing, Surroundings, escape, html};
+    use proptest::prelude::*;
+
+    struct Plain;
+
+    impl Surroundings for Plain {
+        fn link(&self, destination: &str) -> String {
+            destination.to_owned()
+        }
+
+        fn listing(&self, destination: &str) -> Option<Listing> {
+            std::path::Path::new(destination).extension().is_some_and(|end| end == "sql").then(|| Listing {
+                language: "sql",
+                text: "SELECT '<b>'".to_owned(),
+                dangerous: true,
+            })
+        }
+
+        fn picture(&self, _: &str) -> Option<String> {
+            None
+        }
+
+        fn highlight(&self, _: &str, code: &str) -> String {
+            escape(code)
+        }
+    }
+
+    /// The tags that Markdown may become, and their attributes.
+    const ALLOWED: &[(&str, &[&str])] = &[
+        ("a", &["href", "id", "class", "aria-label"]),
+        ("blockquote", &[]),
+        ("br", &[]),
+        ("code", &["class"]),
+        ("del", &[]),
+        ("details", &["open"]),
+        ("div", &["class", "tabindex", "role", "aria-label", "data-group", "data-label"]),
+        ("em", &[]),
+        ("figcaption", &[]),
+        ("figure", &["class", "data-lang"]),
+        ("h2", &["id"]),
+        ("h3", &["id"]),
+        ("h4", &["id"]),
+        ("h5", &["id"]),
+        ("h6", &["id"]),
+        ("hr", &[]),
+        ("img", &["src", "alt", "loading"]),
+        ("input", &["type", "disabled", "checked", "aria-label"]),
+        ("kbd", &[]),
+        ("li", &["class", "id"]),
+        ("mark", &[]),
+        ("ol", &["class", "start"]),
+        ("p", &["class"]),
+        ("pre", &["tabindex"]),
+        ("section", &["class", "aria-label"]),
+        ("strong", &[]),
+        ("sub", &[]),
+        ("summary", &[]),
+        ("sup", &["class"]),
+        ("svg", &["class", "aria-hidden"]),
+        ("table", &[]),
+        ("tbody", &[]),
+        ("td", &["class"]),
+        ("th", &["class", "scope"]),
+        ("thead", &[]),
+        ("tr", &[]),
+        ("ul", &["class"]),
+        ("use", &["href"]),
+    ];
+
+    /// What a browser would read, strictly: anything that is not exactly as we write it is wrong.
+    fn judge(body: &str) -> Result<(), String> {
+        let mut rest = body;
+        while let Some(start) = rest.find('<') {
+            let tag = &rest[start + 1..];
+            let end = tag.find('>').ok_or("a tag does not end")?;
+            let (tag, after) = tag.split_at(end);
+            rest = after;
+            let tag = tag.strip_prefix('/').unwrap_or(tag);
+            let tag = tag.strip_suffix('/').unwrap_or(tag);
+            let (name, mut attributes) = tag.split_once(' ').unwrap_or((tag, ""));
+            let (_, allowed) =
+                ALLOWED.iter().find(|(known, _)| *known == name).ok_or(format!("tag `{name}`"))?;
+            while !attributes.is_empty() {
+                let end = attributes.find(['=', ' ']).unwrap_or(attributes.len());
+                let (attribute, after) = attributes.split_at(end);
+                if !allowed.contains(&attribute) {
+                    return Err(format!("`{attribute}` of `{name}`"));
+                }
+                attributes = after;
+                if let Some(value) = attributes.strip_prefix("=\"") {
+                    let (value, after) = value.split_once('"').ok_or("a value does not end")?;
+                    attributes = after;
+                    if matches!(attribute, "href" | "src") {
+                        address(value)?;
+                    }
+                }
+                attributes = attributes.strip_prefix(' ').unwrap_or(attributes);
+            }
+        }
+        Ok(())
+    }
+
+    /// What a browser does with an address: entities are read, blanks and control characters left out.
+    fn address(value: &str) -> Result<(), String> {
+        let read = ["&lt;", "&gt;", "&quot;", "&#39;"]
+            .iter()
+            .fold(value.to_owned(), |value, entity| value.replace(entity, "_"));
+        let read: String =
+            read.replace("&amp;", "&").chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect();
+        let read = read.to_lowercase();
+        let scheme = read.split(['/', '?', '#']).next().unwrap_or_default().split_once(':');
+        match scheme {
+            None | Some(("http" | "https" | "mailto", _)) => Ok(()),
+            Some((scheme, _)) => Err(format!("address with `{scheme}:`")),
+        }
+    }
+
+    fn piece() -> impl Strategy<Value = String> {
+        let hostile = [
+            "<script>alert(1)</script>",
+            "<img src=x onerror=alert(1)>",
+            "<details ontoggle=x open>",
+            "<summary onclick=x>",
+            "</summary>",
+            "</details>",
+            "<kbd style=x>",
+            "<br/onload=x>",
+            "<svg/onload=x>",
+            "<a href=javascript:x>",
+            "[x](javascript:alert(1))",
+            "[x](JAVA\u{1}script:x)",
+            "[x](java&Tab;script:x)",
+            "[x](&#x6a;avascript:x)",
+            "[x](<java\tscript:x>)",
+            "[x]( data:text/html;base64,x )",
+            "![x](vbscript:x \"t\" )",
+            "<javascript:alert(1)>",
+            "[r]: javascript:x\n\n[r]",
+            "# h {#i onclick=x .c}",
+            "# <b onclick=x>t</b> {#\"><script>}\n",
+            "| <script> | b |\n| - | - |\n| <img onerror=x> | `|` |\n",
+            "```\"><script> title=\"<script>\"\nx\n```\n",
+            "<!-- tabs -->",
+            "<!-- tab: \"><script> -->",
+            "<!-- /tabs -->",
+            "<!-- columns -->",
+            "<!-- column -->",
+            "<!-- steps -->",
+            "<!--",
+            "-->",
+            "<![CDATA[",
+            "<?php",
+            "[^1]",
+            "[^1]: <b>\n",
+            "> [!WARNING]\n> ",
+            "- [x] ",
+            "1. ",
+            "\n\n",
+            "\n",
+            "    ",
+            "***",
+            "~~",
+            "`",
+            "[f](a.sql)",
+            "\u{0}",
+            "\u{202e}",
+            "&lt;",
+            "&",
+            "\"",
+            "'",
+            ">",
+        ];
+        prop_oneof![
+            4 => prop::sample::select(hostile.to_vec()).prop_map(str::to_owned),
+            1 => "\\PC{0,12}",
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn becomes_nothing_but_known_tags(pieces in prop::collection::vec(piece(), 0..24)) {
+            let text = pieces.concat();
+            let body = html(&text, &Plain).body;
+            prop_assert_eq!(judge(&body), Ok(()), "{}\n{}", text, body);
+        }
+    }
+
+    #[test]
+    fn the_judge_is_awake() {
+        for wrong in
+            ["<script>", "<p onclick=\"x\">", "<a href=\"java\tscript:x\">", "<a href=\"data:x\">", "<p"]
+        {
+            assert!(judge(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    /// With a time that grows with the square, this would not end.
+    #[test]
+    fn a_lot_of_anything_is_survived() {
+        let shapes = [
+            "# a\n",
+            "## a\n\n",
+            "<details>\n",
+            "<!-- tabs -->\n",
+            "<!-- steps -->\n\n- a\n\n",
+            "| a ",
+            "|a|b|\n|-|-|\n|1|2|\n\n",
+            "> ",
+            "- ",
+            "[x](#a) ",
+            "[^1] ",
+            "![",
+            "**a",
+            "<b>",
+            "`",
+            "- [x] a\n",
+            "&amp;",
+            "[a](b.sql)\n\n",
+            "~~a~~",
+            "\n",
+            "```\n",
+        ];
+        for shape in shapes {
+            let text = shape.repeat((1 << 18) / shape.len());
+            assert_eq!(judge(&html(&text, &Plain).body), Ok(()), "{shape:?}");
+        }
+    }
+}

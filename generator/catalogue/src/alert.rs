@@ -1,5 +1,6 @@
 //! An alert: one folder with the rule, its tests, its runbook and its SQL.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use indexmap::IndexMap;
 
 use crate::cases::Case;
 use crate::decode::Fields;
+use crate::mutant::Mark;
 use crate::name::{AlertName, Key};
 use crate::param::Params;
 use crate::problem::Problems;
@@ -17,7 +19,7 @@ use crate::text::Text;
 use crate::yaml::Node;
 
 /// An alert and everything that belongs to it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Alert {
     /// The name: that of the folder.
     pub name: AlertName,
@@ -39,8 +41,19 @@ pub struct Alert {
     pub sql: Vec<Arc<Source>>,
 }
 
+impl Alert {
+    /// The text of alert.yaml without what is said about its tests only: the key `mutants`.
+    pub fn definition(&self) -> String {
+        let text = &self.source.text;
+        match &self.rule.mutants_range {
+            None => text.clone(),
+            Some(range) => format!("{}{}", &text[..range.start], text[range.end..].trim_start()),
+        }
+    }
+}
+
 /// The content of alert.yaml.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Rule {
     /// Short noun phrase.
     pub title: Text,
@@ -70,6 +83,10 @@ pub struct Rule {
     pub suppressed_by: Vec<Text>,
     /// Checks that are silenced here, with the reason.
     pub allow: IndexMap<String, Text>,
+    /// Mutants that nothing can tell from the rule.
+    pub mutants: Vec<Mark>,
+    /// The bytes of alert.yaml that say so.
+    mutants_range: Option<Range<usize>>,
 }
 
 impl Rule {
@@ -97,6 +114,9 @@ impl Rule {
             .collect();
         let suppressed_by = fields.texts("suppressed_by");
         let allow = fields.text_map("allow");
+        let mutants_range = fields.range("mutants");
+        let mutants = fields.optional("mutants");
+        let mutants = mutants.map_or_else(Vec::new, |node| Mark::read(node, fields.problems()));
         fields.finish();
         Some(Self {
             title: title?,
@@ -114,6 +134,8 @@ impl Rule {
             aliases,
             suppressed_by,
             allow,
+            mutants,
+            mutants_range,
         })
     }
 }

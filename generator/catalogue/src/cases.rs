@@ -57,7 +57,19 @@ pub struct SeriesPlace {
 }
 
 /// The kinds of cases that the generator derives from a firing case, and the keys that `skip` knows.
-pub const DERIVED: [&str; 4] = ["onset", "neighbour", "label", "selector"];
+pub const DERIVED: [&str; 11] = [
+    "onset",
+    "neighbour",
+    "twin",
+    "label",
+    "selector",
+    "begins",
+    "resolves",
+    "silence",
+    "history",
+    "lasts",
+    "ends",
+];
 
 /// Reads tests.yaml.
 pub fn read(node: &Node, params: &Params, problems: &mut Problems) -> Vec<Case> {

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use crate::alert::Alert;
 use crate::decode::Fields;
-use crate::metric::Query;
+use crate::metric::{Origin, Query};
 use crate::name::{Key, LabelName};
 use crate::problem::{Problem, Problems};
 use crate::source::Source;
@@ -26,6 +26,15 @@ pub struct Component {
     pub alerts: Vec<Alert>,
     /// The metrics files by name.
     pub metrics: Vec<Query>,
+}
+
+/// What the scenarios of a component play on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Platform {
+    /// A PostgreSQL server.
+    Server,
+    /// An AWS account.
+    Aws,
 }
 
 /// The content of component.yaml.
@@ -48,6 +57,13 @@ pub struct About {
 }
 
 impl Component {
+    /// What its scenarios play on: an AWS account when its metrics come from CloudWatch.
+    pub fn platform(&self) -> Platform {
+        let mut metrics = self.metrics.iter().flat_map(|query| &query.metrics);
+        let aws = metrics.any(|metric| matches!(metric.origin, Origin::CloudWatch(_)));
+        if aws { Platform::Aws } else { Platform::Server }
+    }
+
     /// The alerts in the order in which one triages: by group, then by name.
     pub fn in_order(&self) -> Vec<&Alert> {
         let mut alerts: Vec<_> = self.alerts.iter().collect();

@@ -1,5 +1,7 @@
 //! Typed reading of a [`yaml::Node`]: each field is asked for by name, all problems are collected.
 
+use std::ops::Range;
+
 use indexmap::IndexMap;
 
 use crate::problem::{Problem, Problems};
@@ -37,6 +39,13 @@ impl<'a> Fields<'a> {
         let (_, node) =
             self.entries.iter().find(|(key, _)| Text::of(key).is_some_and(|key| &*key == name))?;
         (!node.is_null()).then_some(node)
+    }
+
+    /// The bytes of an optional field, from its name to the end of its value.
+    pub fn range(&self, name: &str) -> Option<Range<usize>> {
+        let mut entries = self.entries.iter();
+        let (key, node) = entries.find(|(key, _)| Text::of(key).is_some_and(|key| &*key == name))?;
+        Some(key.range.start..node.range.end)
     }
 
     /// The node of a required field.

@@ -66,6 +66,20 @@ impl fmt::Display for PromDuration {
     }
 }
 
+/// Seconds for people, in the largest unit that leaves no rest: `90 s`, `10 min`, `2 h`.
+pub fn spoken(seconds: u64) -> String {
+    match seconds {
+        0 => "0 s".to_owned(),
+        seconds if seconds % 86_400 == 0 => format!("{} d", seconds / 86_400),
+        seconds if seconds % 3600 == 0 => format!("{} h", seconds / 3600),
+        seconds if seconds > 3600 && seconds % 60 == 0 => {
+            format!("{} h {} min", seconds / 3600, seconds % 3600 / 60)
+        }
+        seconds if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        seconds => format!("{seconds} s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use walkdir::WalkDir;
 
@@ -19,7 +20,21 @@ pub(crate) struct Folder {
     pub(crate) folders: Vec<PathBuf>,
 }
 
+/// How the files of a folder are, so that a change of one is seen without reading it.
+pub(crate) type FolderState = Vec<(PathBuf, u64, Option<SystemTime>)>;
+
 impl Folder {
+    /// How its files and folders are now.
+    pub(crate) fn state(&self) -> FolderState {
+        let paths = self.files.iter().chain(&self.folders);
+        let state = paths.map(|path| {
+            let about = path.symlink_metadata().ok();
+            let size = about.as_ref().map_or(0, std::fs::Metadata::len);
+            (path.clone(), size, about.and_then(|about| about.modified().ok()))
+        });
+        state.collect()
+    }
+
     pub(crate) fn open(path: &Path, problems: &mut Problems) -> Option<Self> {
         let mut folder = Self { path: path.to_path_buf(), files: Vec::new(), folders: Vec::new() };
         for entry in WalkDir::new(path).min_depth(0).max_depth(1).sort_by_file_name() {

@@ -14,6 +14,7 @@ mod folder;
 pub mod interpolate;
 pub mod load;
 pub mod metric;
+pub mod mutant;
 pub mod name;
 pub mod need;
 pub mod page;

@@ -1,12 +1,12 @@
 //! Walks `content/` and builds the [`Catalogue`]. Nothing is skipped in silence: what has no place is a problem.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::alert::{Alert, Rule};
 use crate::component::{About, Component};
-use crate::folder::{Folder, read_file};
+use crate::folder::{Folder, FolderState, read_file};
 use crate::metric::{Metric, Query};
 use crate::name::{AlertName, Key};
 use crate::page::Page;
@@ -78,19 +78,40 @@ pub struct Loaded {
 
 /// Reads a content folder completely.
 pub fn load(root: &Path) -> Loaded {
-    let mut problems = Problems::default();
-    let mut catalogue =
-        Folder::open(root, &mut problems).and_then(|folder| read_root(&folder, &mut problems));
-    if let Some(catalogue) = &mut catalogue {
-        catalogue.broken = problems.iter().map(|problem| problem.spot.path().to_path_buf()).collect();
+    Loader::default().load(root)
+}
+
+/// Reads a content folder again and again, and the folders of alerts only when they changed.
+#[derive(Debug, Default)]
+pub struct Loader {
+    known: HashMap<PathBuf, Known>,
+}
+
+/// What an alert's folder gave, and how its files were then.
+#[derive(Debug, Clone)]
+struct Known {
+    state: FolderState,
+    alert: Option<Alert>,
+    problems: Vec<Problem>,
+}
+
+impl Loader {
+    /// Reads a content folder.
+    pub fn load(&mut self, root: &Path) -> Loaded {
+        let mut problems = Problems::default();
+        let mut catalogue =
+            Folder::open(root, &mut problems).and_then(|folder| read_root(&folder, self, &mut problems));
+        if let Some(catalogue) = &mut catalogue {
+            catalogue.broken = problems.iter().map(|problem| problem.spot.path().to_path_buf()).collect();
+        }
+        Loaded { catalogue, problems }
     }
-    Loaded { catalogue, problems }
 }
 
 /// What the last run of all scenarios saw; written by it, and read by whoever shows it.
 pub const EVIDENCE: &str = "evidence.json";
 
-fn read_root(root: &Folder, problems: &mut Problems) -> Option<Catalogue> {
+fn read_root(root: &Folder, loader: &mut Loader, problems: &mut Problems) -> Option<Catalogue> {
     let site = root.required_file("site.yaml", problems);
     let site = site.and_then(|source| Site::read(&yaml::parse(&source, problems)?, problems));
     root.refuse_files(&["site.yaml", EVIDENCE], problems);
@@ -122,7 +143,7 @@ fn read_root(root: &Folder, problems: &mut Problems) -> Option<Catalogue> {
                 shared_metrics = read_metrics(&folder, problems);
             }
             name => match Key::new(name) {
-                Ok(name) => components.extend(read_component(name, &folder, problems)),
+                Ok(name) => components.extend(read_component(name, &folder, loader, problems)),
                 Err(message) => problems.push(Problem::file("content/file", path, message)),
             },
         }
@@ -139,12 +160,18 @@ fn read_root(root: &Folder, problems: &mut Problems) -> Option<Catalogue> {
     })
 }
 
-fn read_component(name: Key, folder: &Folder, problems: &mut Problems) -> Option<Component> {
+fn read_component(
+    name: Key,
+    folder: &Folder,
+    loader: &mut Loader,
+    problems: &mut Problems,
+) -> Option<Component> {
     let source = folder.required_file("component.yaml", problems);
     folder.refuse_files(&["component.yaml"], problems);
     folder.refuse_folders(&["alerts", "metrics"], problems);
     let metrics = read_metrics(folder, problems);
-    let alerts = folder.child("alerts", problems).map_or(Vec::new(), |folder| read_alerts(&folder, problems));
+    let alerts = folder.child("alerts", problems);
+    let alerts = alerts.map_or(Vec::new(), |folder| read_alerts(&folder, loader, problems));
     let source = source?;
     let about = About::read(&yaml::parse(&source, problems)?, problems)?;
     Some(Component { name, source, about, alerts, metrics })
@@ -157,17 +184,27 @@ fn read_metrics(folder: &Folder, problems: &mut Problems) -> Vec<Query> {
     sources.iter().filter_map(|source| Query::read(source, problems)).collect()
 }
 
-fn read_alerts(folder: &Folder, problems: &mut Problems) -> Vec<Alert> {
+fn read_alerts(folder: &Folder, loader: &mut Loader, problems: &mut Problems) -> Vec<Alert> {
     folder.refuse_files(&[], problems);
+    loader
+        .known
+        .retain(|path, _| path.parent() != Some(&*folder.path) || folder.folders.binary_search(path).is_ok());
+    let known = &loader.known;
     let read = folder.folders.par_iter().map(|path| {
         let mut problems = Problems::default();
-        let alert = Folder::open(path, &mut problems).and_then(|folder| read_alert(&folder, &mut problems));
-        (alert, problems)
+        let folder = Folder::open(path, &mut problems);
+        let state = folder.as_ref().map(Folder::state).unwrap_or_default();
+        if let Some(known) = known.get(path).filter(|known| !state.is_empty() && known.state == state) {
+            return known.clone();
+        }
+        let alert = folder.and_then(|folder| read_alert(&folder, &mut problems));
+        Known { state, alert, problems: problems.into_iter().collect() }
     });
     let mut alerts = Vec::new();
-    for (alert, found) in read.collect::<Vec<_>>() {
-        alerts.extend(alert);
-        problems.extend(found);
+    for (path, known) in folder.folders.iter().zip(read.collect::<Vec<_>>()) {
+        alerts.extend(known.alert.clone());
+        problems.extend(known.problems.iter().cloned());
+        loader.known.insert(path.clone(), known);
     }
     alerts
 }
@@ -251,6 +288,36 @@ mod tests {
         let catalogue = load(folder.path()).catalogue.unwrap();
         let alert = &catalogue.components[0].alerts[0];
         assert_eq!((&*alert.name, alert.cases.len(), alert.sql.len()), ("PFoo", 1, 1));
+    }
+
+    #[test]
+    fn reading_again_sees_what_changed_and_keeps_the_rest() {
+        let folder = content(&[
+            ("site.yaml", SITE.as_bytes()),
+            ("x/component.yaml", COMPONENT.as_bytes()),
+            ("x/alerts/PFoo/alert.yaml", ALERT.as_bytes()),
+            ("x/alerts/PFoo/runbook.md", b"# PFoo\n"),
+            ("x/alerts/PFoo/tests.yaml", b"- { name: n, series: {}, at: 1m, fires: [] }\n"),
+        ]);
+        let alert = |loader: &mut Loader| {
+            let loaded = loader.load(folder.path());
+            let mut alerts = loaded.catalogue.unwrap().components.remove(0).alerts;
+            (alerts.pop(), loaded.problems.into_sorted().len())
+        };
+        let mut loader = Loader::default();
+        let (first, _) = alert(&mut loader);
+        let (second, _) = alert(&mut loader);
+        assert!(Arc::ptr_eq(&first.unwrap().source, &second.unwrap().source), "it was read again");
+        let path = folder.path().join("x/alerts/PFoo/alert.yaml");
+        std::fs::write(&path, ALERT.replace("title: T", "title: Tee")).unwrap();
+        assert_eq!(&*alert(&mut loader).0.unwrap().rule.title, "Tee");
+        std::fs::write(&path, "title: [").unwrap();
+        let (broken, problems) = alert(&mut loader);
+        assert!(broken.is_none() && problems > 0);
+        assert_eq!(alert(&mut loader).1, problems, "problems of an unchanged folder stay");
+        std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+        assert_eq!(alert(&mut loader).1, 0);
+        assert!(loader.known.is_empty());
     }
 
     #[test]

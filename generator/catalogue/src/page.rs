@@ -8,6 +8,9 @@ use crate::source::{Place, Source};
 use crate::text::Text;
 use crate::yaml;
 
+/// Folders of the site that are generated; no page may be in one of them or stand for one.
+pub const RESERVED: [&str; 6] = ["a", "downloads", "print", "reference", "runbooks", "static"];
+
 /// A page.
 #[derive(Debug)]
 pub struct Page {

@@ -13,7 +13,7 @@ use crate::text::Text;
 use crate::yaml::{Node, Value};
 
 /// The content of scenario.yaml.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Scenario {
     /// The file.
     pub source: Arc<Source>,
@@ -22,7 +22,7 @@ pub struct Scenario {
 }
 
 /// Whether the alert can be made to happen.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Kind {
     /// It can, in this way.
     Play(Box<Play>),
@@ -36,7 +36,7 @@ pub enum Kind {
 }
 
 /// What is played.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Play {
     /// Majors of PostgreSQL that it is for; all when empty.
     pub versions: Vec<u32>,
@@ -65,10 +65,12 @@ pub struct Play {
 }
 
 /// A state that looks like the fault and is none.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct NearMiss {
     /// What makes it a miss.
     pub name: Text,
+    /// Majors of PostgreSQL that have such a thing; all when empty.
+    pub versions: Vec<u32>,
     /// What brings it about.
     pub steps: Vec<Step>,
     /// What ends it; the scenario's `recover` unless given.
@@ -76,7 +78,7 @@ pub struct NearMiss {
 }
 
 /// The runbook in the loop.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Runbook {
     /// What the result of a SQL file must hold.
     pub shows: Vec<Show>,
@@ -85,7 +87,7 @@ pub struct Runbook {
 }
 
 /// What a SQL file shows.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Show {
     /// The file, as the runbook links it.
     pub file: Text,
@@ -100,7 +102,7 @@ pub struct Show {
 }
 
 /// A SQL file that ends the fault.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Mitigation {
     /// The file, as the runbook links it.
     pub file: Text,
@@ -113,7 +115,7 @@ pub struct Mitigation {
 }
 
 /// What happens when something disappears.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Gone {
     /// The exporter.
     pub exporter: Fate,
@@ -237,10 +239,11 @@ impl NearMiss {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
         let mut fields = Fields::of(node, problems)?;
         let name = fields.text("name");
+        let versions = versions(&mut fields);
         let steps = fields.required("steps").map(|node| step::read(node, fields.problems()));
         let recover = fields.optional("recover").map(|node| step::read(node, fields.problems()));
         fields.finish();
-        Some(Self { name: name?, steps: steps?, recover })
+        Some(Self { name: name?, versions, steps: steps?, recover })
     }
 }
 
@@ -321,10 +324,12 @@ provoke:
   - session: { sql: BEGIN, application: shop, count: 3 }
   - wal: 6GB
   - exporter: { action: start, name: second, query: SELECT 1, timeout: 2s }
+  - stream: { slot: cdc, application: search }
+  - standby: { action: start, slot: standby1, settings: { wal_receiver_timeout: 0 } }
   - aws: { instances: [] }
 fires: [{ target: db1 }, {}]
 says: [80%]
-near_misses: [{ name: fewer, steps: [stop, start], recover: [] }]
+near_misses: [{ name: fewer, versions: [17], steps: [stop, start], recover: [] }]
 recover: [close: shop]
 clears: 10m
 runbook:
@@ -352,10 +357,12 @@ gone: { exporter: POther, target: keeps firing }
         assert_eq!(problems, Vec::<String>::new());
         let scenario = scenario.unwrap();
         let play = scenario.play().unwrap();
-        assert_eq!(play.steps().count(), 11);
+        assert_eq!(play.steps().count(), 13);
         let words: Vec<_> = play.provoke.iter().map(|step| step.action.to_string()).collect();
         assert_eq!(words[0], "settings: max_connections, work_mem");
         assert_eq!(words[4..7], ["session: 3 of shop", "wal: 6442450944 bytes", "exporter: start second"]);
+        assert_eq!(words[7..9], ["stream: search from cdc", "standby: start"]);
+        assert_eq!(play.near_misses[0].versions, [17]);
         assert_eq!((play.fires.len(), play.runbook.shows.len()), (2, 2));
         assert!(play.runbook.shows[1].monitor && play.names().next().is_some_and(|name| &**name == "POther"));
     }
@@ -365,6 +372,7 @@ gone: { exporter: POther, target: keeps firing }
         for (from, to, expected) in [
             ("- restart", "- restrt", "3:5 there is no step `restrt`"),
             ("- restart", "- restart: now", "3:14 step `restart` takes no value"),
+            ("aws: { instances: [] }", "aws: 3", "11:10 expected `healthy` or a mapping, found a number"),
             ("- restart", "- sql", "3:5 step `sql` does not say what to do"),
             ("wal: 6GB", "wal: 6 GB", "7:10 `6 GB` is not a size: write for example `64MB` or `6GB`"),
             ("wal: 6GB", "wal: 6GB\n    restart: 1", "7:5 a step has exactly one name"),
@@ -372,10 +380,11 @@ gone: { exporter: POther, target: keeps firing }
             (
                 "clears: 10m",
                 "clears: soon",
-                "14:9 `soon` is not a duration: write for example `30s`, `10m` or `1h30m`",
+                "16:9 `soon` is not a duration: write for example `30s`, `10m` or `1h30m`",
             ),
-            ("as: monitor", "as: me", "18:30 `me` is neither `monitor` nor `postgres`"),
-            ("says:", "say:", "11:1 unknown key `say`"),
+            ("as: monitor", "as: me", "20:30 `me` is neither `monitor` nor `postgres`"),
+            ("action: start, slot", "action: pause, slot", "10:24 `pause` is neither `start` nor `stop`"),
+            ("says:", "say:", "13:1 unknown key `say`"),
             ("recover: [close: shop]", "recovr: []", "1:1 key `recover` is missing"),
         ] {
             let (_, problems) = read(&WHOLE.replace(from, to));

@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 
+use crate::component::Platform;
 use crate::decode::{Fields, entries, list, text, wrong_type};
 use crate::problem::{Problem, Problems};
 use crate::source::Place;
@@ -37,12 +38,34 @@ pub enum Action {
     Stop,
     /// Starts the stopped server.
     Start,
+    /// Streams from a replication slot.
+    Stream(Stream),
     /// Starts or stops a streaming standby.
-    Standby(Switch),
+    Standby(Standby),
     /// Starts or stops an exporter.
     Exporter(Exporter),
-    /// Changes the AWS account: the keys of its file.
-    Aws(Node),
+    /// Changes the AWS account.
+    Aws(Aws),
+}
+
+/// What happens to the AWS account.
+#[derive(Debug, Clone)]
+pub enum Aws {
+    /// It becomes what it was before the fault.
+    Healthy,
+    /// These keys change; whoever plays it knows which there are.
+    Change(Node),
+}
+
+impl Action {
+    /// What it is a step of; nothing when it is one everywhere.
+    pub fn platform(&self) -> Option<Platform> {
+        match self {
+            Self::Aws(_) => Some(Platform::Aws),
+            Self::Exporter(exporter) if exporter.query.is_none() && exporter.timeout.is_none() => None,
+            _ => Some(Platform::Server),
+        }
+    }
 }
 
 /// Statements.
@@ -71,6 +94,28 @@ pub struct Session {
     pub running: bool,
 }
 
+/// A client that streams from a replication slot, until its session is closed. It does not say how far it is.
+#[derive(Debug, Clone)]
+pub struct Stream {
+    /// The slot.
+    pub slot: Text,
+    /// `application_name`.
+    pub application: Text,
+    /// The database of a logical slot; that of the application unless given.
+    pub database: Option<Text>,
+}
+
+/// A streaming standby of the server.
+#[derive(Debug, Clone)]
+pub struct Standby {
+    /// Whether it starts or stops.
+    pub switch: Switch,
+    /// The slot of the server that it uses; a new one named `standby` unless given.
+    pub slot: Option<Text>,
+    /// Its own server parameters.
+    pub settings: IndexMap<String, Text>,
+}
+
 /// On or off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Switch {
@@ -94,8 +139,10 @@ pub struct Exporter {
 }
 
 /// The steps, for messages.
-const STEPS: [&str; 11] =
-    ["settings", "sql", "session", "close", "wal", "restart", "stop", "start", "standby", "exporter", "aws"];
+const STEPS: [&str; 12] = [
+    "settings", "sql", "session", "stream", "close", "wal", "restart", "stop", "start", "standby",
+    "exporter", "aws",
+];
 
 /// Reads a list of steps.
 pub fn read(node: &Node, problems: &mut Problems) -> Vec<Step> {
@@ -154,15 +201,17 @@ fn named(name: &Text, value: &Node, problems: &mut Problems) -> Option<Action> {
         "session" => Session::read(value, problems).map(Action::Session),
         "close" => text(value, problems).map(Action::Close),
         "wal" => checked(value, bytes, problems).map(Action::Wal),
-        "standby" => checked(value, switch, problems).map(Action::Standby),
+        "stream" => Stream::read(value, problems).map(Action::Stream),
+        "standby" => Standby::read(value, problems).map(Action::Standby),
         "exporter" => Exporter::read(value, problems).map(Action::Exporter),
-        "aws" => {
-            let known = matches!(value.value, Value::Map(_));
-            if !known {
-                wrong_type(value, "a mapping", problems);
+        "aws" => match &value.value {
+            Value::Map(_) => Some(Action::Aws(Aws::Change(value.clone()))),
+            Value::Scalar(word, _) if word == "healthy" => Some(Action::Aws(Aws::Healthy)),
+            _ => {
+                wrong_type(value, "`healthy` or a mapping", problems);
+                None
             }
-            known.then(|| Action::Aws(value.clone()))
-        }
+        },
         "restart" | "stop" | "start" => {
             let problem =
                 Problem::error("yaml/value", value.place(), format!("step `{}` takes no value", &**name));
@@ -235,6 +284,31 @@ impl Session {
     }
 }
 
+impl Stream {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let mut fields = Fields::of(node, problems)?;
+        let (slot, application) = (fields.text("slot"), fields.text("application"));
+        let database = fields.optional_text("database");
+        fields.finish();
+        Some(Self { slot: slot?, application: application?, database })
+    }
+}
+
+impl Standby {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        if Text::of(node).is_some() {
+            let switch = checked(node, switch, problems)?;
+            return Some(Self { switch, slot: None, settings: IndexMap::new() });
+        }
+        let mut fields = Fields::of(node, problems)?;
+        let action = fields.text("action");
+        let switch = fields.parse(action, switch);
+        let (slot, settings) = (fields.optional_text("slot"), fields.text_map("settings"));
+        fields.finish();
+        Some(Self { switch: switch?, slot, settings })
+    }
+}
+
 impl Exporter {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
         if Text::of(node).is_some() {
@@ -249,6 +323,15 @@ impl Exporter {
         let _ = fields.parse(timeout.clone(), crate::duration::PromDuration::new);
         fields.finish();
         Some(Self { switch: switch?, name, query, timeout })
+    }
+}
+
+impl std::fmt::Display for Switch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+        })
     }
 }
 
@@ -268,13 +351,19 @@ impl std::fmt::Display for Action {
             Self::Restart => f.write_str("restart"),
             Self::Stop => f.write_str("stop"),
             Self::Start => f.write_str("start"),
-            Self::Standby(Switch::Start) => f.write_str("standby: start"),
-            Self::Standby(Switch::Stop) => f.write_str("standby: stop"),
+            Self::Stream(stream) => write!(f, "stream: {} from {}", &*stream.application, &*stream.slot),
+            Self::Standby(standby) => write!(f, "standby: {}", standby.switch),
             Self::Exporter(exporter) => {
-                let verb = if exporter.switch == Switch::Start { "start" } else { "stop" };
-                write!(f, "exporter: {verb} {}", exporter.name.as_deref().unwrap_or_default())
+                write!(f, "exporter: {} {}", exporter.switch, exporter.name.as_deref().unwrap_or_default())
             }
-            Self::Aws(_) => f.write_str("aws"),
+            Self::Aws(Aws::Healthy) => f.write_str("aws: healthy"),
+            Self::Aws(Aws::Change(node)) => {
+                let keys = match &node.value {
+                    Value::Map(entries) => entries.iter().filter_map(|(key, _)| Text::of(key)).collect(),
+                    _ => Vec::new(),
+                };
+                write!(f, "aws: {}", keys.iter().map(|key| &**key).collect::<Vec<_>>().join(", "))
+            }
         }
     }
 }

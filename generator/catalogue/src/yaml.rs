@@ -84,7 +84,8 @@ pub fn parse(source: &Arc<Source>, problems: &mut Problems) -> Option<Node> {
             Ok((event, span)) => builder.accept(event, span),
             Err(error) => {
                 let at = error.marker().byte_offset().unwrap_or(source.text.len());
-                Err(syntax(source, at..at, error.info()))
+                let help = "quote a text that begins with one of `[{*&!%@` or holds `: ` or ` #`; close what is open";
+                Err(syntax(source, at..at, error.info()).help(help))
             }
         };
         if let Err(problem) = step {

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use catalogue::alert::Alert;
+use catalogue::component::Platform;
 use catalogue::scenario::{Kind, Play, Scenario};
+use catalogue::source::Place;
 use catalogue::suggest::did_you_mean;
 use catalogue::text::Text;
 use catalogue::{Problem, Problems};
@@ -15,9 +17,10 @@ use crate::markdown;
 
 pub(super) const CHECK: Check = Check {
     name: "alert/scenario",
-    doc: "`scenario.yaml` makes an alert happen on a real server. As soon as one alert of a component has one, all of \
+    doc: "`scenario.yaml` makes an alert happen on a real server or in a fake AWS account. As soon as one alert of a component has one, all of \
           them must, or say `unprovable: <why>`, with `stand_in: <case of tests.yaml>` where a made-up case shows the \
-          same. The alerts, SQL files and cases that it names must exist, and the runbook must link the SQL.",
+          same. The alerts, SQL files and cases that it names must exist, and the runbook must link the SQL. Alerts whose \
+          metrics come from CloudWatch play in an AWS account, all others on a PostgreSQL server, and each has its steps.",
     run,
 };
 
@@ -27,7 +30,10 @@ fn run(context: &Context, problems: &mut Problems) {
         let proven = component.alerts.iter().any(|alert| alert.scenario.is_some());
         for alert in &component.alerts {
             match &alert.scenario {
-                Some(scenario) => look(context, alert, scenario, &names, problems),
+                Some(scenario) => {
+                    look(context, alert, scenario, &names, problems);
+                    look_at_steps(component.platform(), scenario, problems);
+                }
                 None if proven => missing(context, alert, problems),
                 None => {}
             }
@@ -62,6 +68,39 @@ fn look(
         Kind::Play(play) => {
             look_at_names(context, alert, play, names, problems);
             look_at_files(alert, play, problems);
+        }
+    }
+}
+
+/// Every step is one of what the component plays on, and so is the rest.
+fn look_at_steps(platform: Platform, scenario: &Scenario, problems: &mut Problems) {
+    let Some(play) = scenario.play() else { return };
+    let (own, other, steps) = match platform {
+        Platform::Aws => {
+            ("an AWS account", "a PostgreSQL server", "`aws`, `exporter` with `action` and `name`")
+        }
+        Platform::Server => ("a PostgreSQL server", "an AWS account", "all but `aws`"),
+    };
+    for (_, step) in play.steps().filter(|(_, step)| step.action.platform().is_some_and(|of| of != platform))
+    {
+        let message = format!("`{}` is a step for {other}, and this plays on {own}", step.action);
+        problems.push(
+            Problem::error(CHECK.name, step.place.clone(), message).help(format!("steps here: {steps}")),
+        );
+    }
+    if platform == Platform::Aws {
+        let (shows, mitigate) = (&play.runbook.shows, &play.runbook.mitigate);
+        let files = shows.iter().map(|show| &show.file).chain(mitigate.iter().map(|one| &one.file));
+        for file in files {
+            let message = format!("`{}` cannot run in an AWS account", &**file);
+            let problem = Problem::error(CHECK.name, file.place(), message);
+            problems.push(problem.help("leave it out: SQL of such a runbook runs on every version anyway"));
+        }
+        let own = (!play.versions.is_empty()).then(|| Place::start(&scenario.source));
+        let of_misses = play.near_misses.iter().filter(|miss| !miss.versions.is_empty());
+        for place in own.into_iter().chain(of_misses.map(|miss| miss.name.place())) {
+            let message = "`versions` are those of PostgreSQL, and this plays in an AWS account";
+            problems.push(Problem::error(CHECK.name, place, message).help("remove `versions`"));
         }
     }
 }
@@ -148,6 +187,34 @@ mod tests {
             findings("unprovable: x\nstand_in: fire\n"),
             ["2:11 no firing case of tests.yaml is called `fire`"]
         );
+    }
+
+    #[test]
+    fn every_step_is_one_of_its_platform() {
+        let server = SCENARIO.replace("provoke: [restart]", "provoke: [restart, aws: { instances: {} }]");
+        assert_eq!(
+            findings(&server),
+            ["1:20 `aws: instances` is a step for an AWS account, and this plays on a PostgreSQL server"]
+        );
+        let metrics = "help: H\nsource: s\nscope: instance\nlabels: [slot]\nmetrics:\n  \
+            used: { kind: gauge, help: h, cloudwatch: { metric: Used, statistic: Average, period: 1m } }\n";
+        let steps = "provoke: [aws: { faults: {} }, wal: 1GB, exporter: stop, exporter: { action: start, timeout: 1s }]";
+        let scenario =
+            SCENARIO.replace("provoke: [restart]", steps).replacen("\nfires:", "\nversions: [17]\nfires:", 1);
+        let miss = "near_misses: [{ name: fewer, versions: [17], steps: [] }]";
+        let scenario = scenario.replace("near_misses: []", miss);
+        let files = [("x/metrics/pg.yaml", metrics), ("x/alerts/PFoo/scenario.yaml", &scenario)];
+        let found = run_with(&files, run).0;
+        for expected in [
+            "1:1 `versions` are those of PostgreSQL, and this plays in an AWS account",
+            "4:23 `versions` are those of PostgreSQL, and this plays in an AWS account",
+            "1:32 `wal: 1073741824 bytes` is a step for a PostgreSQL server, and this plays on an AWS account",
+            "1:58 `exporter: start ` is a step for a PostgreSQL server, and this plays on an AWS account",
+            "7:21 `list.sql` cannot run in an AWS account",
+        ] {
+            assert!(found.iter().any(|line| line == expected), "{expected}\n{found:#?}");
+        }
+        assert_eq!(found.len(), 6, "{found:#?}");
     }
 
     #[test]

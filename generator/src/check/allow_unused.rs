@@ -27,7 +27,8 @@ pub(super) fn apply(catalogue: &Catalogue, problems: Problems) -> Problems {
                 let names: Vec<_> = super::kinds().map(|kind| kind.name).collect();
                 let help = did_you_mean(check, names.iter().copied());
                 found.push(report(format!("there is no check `{check}`")).help(help));
-            } else if rest.len() == before {
+            } else if rest.len() == before && catalogue.broken.is_empty() {
+                // Beside files that could not be understood, nobody knows what is needed.
                 found.push(report(format!("nothing here needs `allow: {check}`")).help("remove it"));
             }
         }
@@ -61,6 +62,14 @@ mod tests {
             with("{ alert/for: tested }", "for: 10m"),
             ["10:21 nothing here needs `allow: alert/for`"]
         );
+        let broken = ("x/alerts/PBar/alert.yaml", "title: [\n");
+        let allowed = format!("{ALERT}allow: {{ alert/for: tested }}\n");
+        let (lines, _folder) = run(&[("x/alerts/PFoo/alert.yaml", &allowed), broken], |context, problems| {
+            let found = super::super::run(context.catalogue).into_sorted();
+            problems.extend(found.into_iter().filter(|problem| problem.check == super::NAME));
+        });
+        let about = lines.iter().filter(|line| line.contains("nothing here needs")).count();
+        assert_eq!((lines.len() > 1, about), (true, 0), "one mistake is not two: {lines:?}");
         assert_eq!(with("{ alert/fro: tested }", "for: 10m"), ["10:21 there is no check `alert/fro`"]);
     }
 }

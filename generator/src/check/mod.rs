@@ -18,6 +18,7 @@ mod alert_duplicate;
 mod alert_for;
 mod alert_group;
 mod alert_labels;
+mod alert_mutants;
 mod alert_name;
 mod alert_scenario;
 mod alert_summary;
@@ -34,6 +35,8 @@ mod metric_name;
 mod metric_unused;
 mod metric_versions;
 mod page_link;
+mod page_path;
+mod page_picture;
 mod param_unknown;
 mod param_unused;
 mod promql_counter;
@@ -61,6 +64,7 @@ pub const CHECKS: &[&Check] = &[
     &alert_for::CHECK,
     &alert_group::CHECK,
     &alert_labels::CHECK,
+    &alert_mutants::CHECK,
     &alert_name::CHECK,
     &alert_scenario::CHECK,
     &alert_summary::CHECK,
@@ -76,6 +80,8 @@ pub const CHECKS: &[&Check] = &[
     &metric_unused::CHECK,
     &metric_versions::CHECK,
     &page_link::CHECK,
+    &page_path::CHECK,
+    &page_picture::CHECK,
     &param_unknown::CHECK,
     &param_unused::CHECK,
     &promql_counter::CHECK,

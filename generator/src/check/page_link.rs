@@ -23,7 +23,7 @@ fn run(context: &Context, problems: &mut Problems) {
     for source in pages.chain(runbooks).chain(shared) {
         let text = Text::file(source);
         for link in crate::markdown::links(&text) {
-            if let Target::Broken(message) = library.resolve(source.folder(), &text, &link.destination) {
+            if let Target::Broken(message) = library.resolve(source, &link.destination) {
                 let problem = Problem::error(CHECK.name, text.place_of(link.range), message);
                 problems.push(problem.help("links are relative to the file, as on GitHub"));
             }

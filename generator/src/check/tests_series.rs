@@ -5,7 +5,7 @@ use catalogue::suggest::{closest, did_you_mean};
 use catalogue::{Problem, Problems};
 
 use super::{Check, Context};
-use crate::promql::Promql;
+use crate::promql::{Promql, notation};
 
 pub(super) const CHECK: Check = Check {
     name: "tests/series",
@@ -75,25 +75,10 @@ fn selector(line: &SeriesPlace, context: &Context, alert: &catalogue::Alert) -> 
     find(format!("`{name}` has no label `{}`", foreign.name), help)
 }
 
-/// Whether promtool reads an item of a series (promtool's notation of series).
+/// Whether promtool reads an item of a series.
 fn is_value(item: &str) -> bool {
-    if item.contains(['{', '}']) {
-        // Native histograms: promtool judges them.
-        return true;
-    }
-    let number = |text: &str| text.parse::<f64>().is_ok();
-    let times = |text: &str| text.parse::<u32>().is_ok();
-    match item {
-        "_" | "stale" => return true,
-        _ => {}
-    }
-    let (value, count) = item.rsplit_once('x').map_or((item, None), |(value, count)| (value, Some(count)));
-    if count.is_some_and(|count| !times(count)) {
-        return false;
-    }
-    let step = value.char_indices().skip(1).filter(|(_, c)| matches!(c, '+' | '-'));
-    let rising = |at: usize| number(&value[..at]) && number(&value[at + 1..]) && count.is_some();
-    (value == "_" && count.is_some()) || number(value) || step.clone().any(|(at, _)| rising(at))
+    // Native histograms: promtool judges them.
+    item.contains(['{', '}']) || notation::is_item(item)
 }
 
 #[cfg(test)]

@@ -36,6 +36,9 @@ impl Open {
     }
 }
 
+/// How deep things may be open in each other; what goes deeper is shown as it was written.
+const DEEPEST: usize = 32;
+
 /// The tags without attributes that pass inside of a paragraph.
 const WORDS: [&str; 4] = ["kbd", "sub", "sup", "mark"];
 
@@ -106,6 +109,9 @@ impl Directives {
                 Piece::Text(tag.to_owned())
             };
         }
+        if self.open.len() >= DEEPEST {
+            return Piece::Text(tag.to_owned());
+        }
         self.open.push(open);
         let opened = words.any(|word| word == "open") && open == Open::Details;
         Piece::Html(format!("<{name}{}>", if opened { " open" } else { "" }))
@@ -113,6 +119,9 @@ impl Directives {
 
     /// A comment; those that mean nothing here vanish.
     fn comment(&mut self, comment: &str) -> String {
+        if self.open.len() >= DEEPEST && !comment.starts_with('/') {
+            return String::new();
+        }
         match comment {
             "tabs" => {
                 self.open.push(Open::Tabs);

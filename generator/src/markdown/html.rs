@@ -446,6 +446,11 @@ impl Writer<'_> {
             return;
         }
         let source = escape(&safe(&self.surroundings.link(&destination)));
+        // Nothing is loaded from elsewhere.
+        if source.contains("//") {
+            let _ = write!(self.out, "<a href=\"{source}\">{}</a>", escape(&alt));
+            return;
+        }
         let _ = write!(self.out, "<img src=\"{source}\" alt=\"{}\" loading=\"lazy\">", escape(&alt));
     }
 

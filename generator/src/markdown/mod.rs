@@ -2,7 +2,9 @@
 
 mod directive;
 pub mod html;
+pub mod svg;
 
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
@@ -74,6 +76,9 @@ pub fn headings(text: &str) -> Vec<Heading> {
             _ => {}
         }
     }
+    let mut taken: HashSet<String> =
+        headings.iter().filter(|heading| !heading.anchor.is_empty()).map(|h| h.anchor.clone()).collect();
+    let mut numbers: HashMap<String, usize> = HashMap::new();
     for index in 0..headings.len() {
         let next = headings[index + 1..].iter().find(|next| next.level <= headings[index].level);
         if let Some(start) = next.map(|next| next.range.start) {
@@ -81,10 +86,18 @@ pub fn headings(text: &str) -> Vec<Heading> {
         }
         if headings[index].anchor.is_empty() {
             let slug = slug(&headings[index].text);
-            let taken = |anchor: &String| headings[..index].iter().any(|other| &other.anchor == anchor);
-            let numbered = (1..).map(|number| format!("{slug}-{number}"));
-            let anchor = std::iter::once(slug.clone()).chain(numbered).find(|anchor| !taken(anchor));
-            headings[index].anchor = anchor.unwrap_or_default();
+            // The count goes on where it was, or a thousand equal headings would take a million looks.
+            let number = numbers.entry(slug.clone()).or_default();
+            let mut anchor = slug.clone();
+            while *number > 0 || taken.contains(&anchor) {
+                *number += 1;
+                anchor = format!("{slug}-{number}");
+                if !taken.contains(&anchor) {
+                    break;
+                }
+            }
+            taken.insert(anchor.clone());
+            headings[index].anchor = anchor;
         }
     }
     headings

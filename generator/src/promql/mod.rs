@@ -3,7 +3,12 @@
 //! The only module that knows the PromQL parser. Its tree has no positions, so [`tokens`] keeps the byte range
 //! of each token, and [`crate::filled`] leads from there back to the text that the author wrote.
 
+pub mod evaluate;
 pub mod flow;
+pub mod notation;
+pub mod op;
+pub mod operands;
+pub mod presence;
 pub mod sites;
 pub mod tokens;
 pub mod walk;

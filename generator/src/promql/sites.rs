@@ -143,7 +143,7 @@ fn end_of_list(tokens: &[Token], close: usize, [first, more]: [Slot; 2]) -> Site
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeSet;
 
     use catalogue::param::Params;
@@ -182,7 +182,7 @@ mod tests {
     }
 
     /// Expressions as people write them, built from a grammar.
-    fn expression() -> impl Strategy<Value = String> {
+    pub(in crate::promql) fn expression() -> impl Strategy<Value = String> {
         let name = prop::sample::select(vec!["up", "pg_x", "a:b", "sum_total", "by_x", "on_x", "count"]);
         let name = name.prop_filter("aggregations are no series names here", |name| *name != "count");
         let braces =

@@ -34,6 +34,11 @@ impl Token {
     }
 }
 
+/// Whether a token is a closing bracket.
+pub fn closes(token: &Token) -> bool {
+    matches!(token.id, T_RIGHT_PAREN | T_RIGHT_BRACE | T_RIGHT_BRACKET)
+}
+
 /// Splits a text into tokens.
 pub fn scan(text: &str) -> Result<Vec<Token>, String> {
     let lexer = promql_parser::parser::lexer(text).map_err(|message| message.to_lowercase())?;

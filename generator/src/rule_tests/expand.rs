@@ -5,6 +5,7 @@ use catalogue::cases::{Case, NearMiss};
 use catalogue::duration::PromDuration;
 use indexmap::IndexMap;
 
+use super::changes::Changes;
 use crate::promql::ast::Expr;
 use crate::promql::{Promql, walk};
 
@@ -51,7 +52,8 @@ const NO_DATA_MS: u64 = 3 * 3_600_000;
 
 /// All cases of an alert, given and derived.
 pub fn expand(alert: &Alert) -> Vec<Expanded> {
-    let knows_absence = Promql::parse(&alert.rule.expr, &alert.rule.params).is_ok_and(|promql| {
+    let promql = Promql::parse(&alert.rule.expr, &alert.rule.params).ok();
+    let knows_absence = promql.as_ref().is_some_and(|promql| {
         let mut absent = false;
         walk::each(&promql.tree, &mut |node, _| {
             absent |= matches!(node, Expr::Call(call) if call.func.name.starts_with("absent"));
@@ -70,10 +72,12 @@ pub fn expand(alert: &Alert) -> Vec<Expanded> {
             fires: case.fires.clone(),
             texts: case.texts.clone(),
         };
+        cases.push(given.clone());
         if !case.fires.is_empty() {
             derive(case, &given, knows_absence, &mut cases);
+            let changes = promql.as_ref().and_then(|promql| Changes::of(alert, promql, case, &given));
+            cases.extend(changes.iter().flat_map(Changes::cases));
         }
-        cases.push(given);
     }
     if !knows_absence && !alert.cases.iter().any(|case| case.series.is_empty()) {
         cases.push(Expanded {
@@ -110,15 +114,37 @@ fn derive(case: &Case, given: &Expanded, knows_absence: bool, cases: &mut Vec<Ex
         let how = format!("near miss: {}", miss.name);
         cases.push(Expanded { series: replaced(case, miss), fires: Vec::new(), ..derived(&how) });
     }
-    if let Some(miss) = case.near_misses.first().filter(|_| !skips("neighbour")) {
+    // One near miss for each set of series that makes one.
+    let mut seen: Vec<Vec<&String>> = Vec::new();
+    for miss in case.near_misses.iter().filter(|_| !skips("neighbour")) {
+        let selectors: Vec<_> = miss.series.keys().collect();
+        if seen.contains(&selectors) {
+            continue;
+        }
+        seen.push(selectors);
         for label in identity_labels(case) {
             let healthy = neighbours(&replaced(case, miss), case, &label);
-            if !healthy.is_empty() {
+            // What makes the miss must be about the neighbour alone.
+            let own =
+                |selector: &String| neighbours(&[(selector.clone(), String::new())].into(), case, &label);
+            if !healthy.is_empty() && miss.series.keys().all(|selector| !own(selector).is_empty()) {
                 let mut series = case.series.clone();
                 series.extend(healthy);
-                cases.push(Expanded { series, ..derived(&format!("neighbour: another {label} is healthy")) });
+                let how = format!("neighbour: another {label}, where `{}`", miss.name);
+                cases.push(Expanded { series, ..derived(&how) });
             }
         }
+    }
+    if !skips("twin") {
+        let misses = case.near_misses.iter().map(|miss| {
+            let how = format!("near miss, {TWIN}: {}", miss.name);
+            Expanded { series: replaced(case, miss), fires: Vec::new(), ..derived(&how) }
+        });
+        let cases_with_twins = std::iter::once(derived(TWIN)).chain(misses);
+        cases.extend(
+            cases_with_twins
+                .filter_map(|given| Some(Expanded { series: twins(&given.series, &case.fires)?, ..given })),
+        );
     }
     if !skips("label") {
         let mut fires = given.fires.clone();
@@ -145,6 +171,29 @@ fn replaced(case: &Case, miss: &NearMiss) -> IndexMap<String, String> {
     let mut series = case.series.clone();
     series.extend(miss.series.clone());
     series
+}
+
+/// What a case shows in which each series comes twice.
+const TWIN: &str = "twin: two exporters see the same, and nothing adds up";
+
+/// The label that tells one exporter from another.
+const INSTANCE: &str = "instance";
+
+/// The series of a case, and each once more from another exporter. None where the exporter itself is what the alert
+/// is about, or no series says from which one it is.
+fn twins(
+    series: &IndexMap<String, String>,
+    fires: &[IndexMap<String, String>],
+) -> Option<IndexMap<String, String>> {
+    if fires.iter().any(|labels| labels.is_empty() || labels.contains_key(INSTANCE)) {
+        return None;
+    }
+    let twin = |(selector, values): (&String, &String)| {
+        let (before, rest) = selector.split_once("instance=\"")?;
+        before.ends_with(['{', ',', ' ']).then(|| (format!("{before}instance=\"twin-{rest}"), values.clone()))
+    };
+    let twins: Vec<_> = series.iter().filter_map(twin).collect();
+    (!twins.is_empty()).then(|| series.clone().into_iter().chain(twins).collect())
 }
 
 /// The labels that tell the firing alerts apart.
@@ -209,6 +258,20 @@ mod tests {
             .into_iter()
             .collect::<Vec<_>>()
         );
+    }
+
+    #[test]
+    fn a_twin_sees_the_same_unless_the_alert_is_about_exporters() {
+        let series =
+            [("x{t=\"a\", instance=\"e\"}", "1x2"), ("y{t=\"a\"}", "2x2"), ("z{my_instance=\"e\"}", "3x2")]
+                .map(|(selector, values)| (selector.to_owned(), values.to_owned()))
+                .into_iter()
+                .collect();
+        let mut fires = vec![IndexMap::from([("t".to_owned(), "a".to_owned())])];
+        let more = twins(&series, &fires).unwrap();
+        assert_eq!((more.len(), &*more["x{t=\"a\", instance=\"twin-e\"}"]), (4, "1x2"));
+        fires[0].insert("instance".to_owned(), "e".to_owned());
+        assert_eq!(twins(&series, &fires), None);
     }
 
     #[test]

@@ -6,14 +6,23 @@ use std::process::Command;
 
 use catalogue::{Catalogue, Component};
 use rayon::prelude::*;
-use serde_yaml::Value;
+use serde_json::Value;
 
 use super::expand::{EXTRA_LABEL, Variant};
 use crate::render;
 use crate::tools::Tools;
 
 /// Rules by alert and variant, as they stand in the rendered file.
-pub(super) type Rules = HashMap<(String, Variant), Value>;
+#[derive(Debug, Default)]
+pub(super) struct Rules(HashMap<(String, Variant), Value>);
+
+impl Rules {
+    /// The rule of an alert.
+    pub(super) fn of(&self, alert: &str, variant: Variant) -> Result<&Value, String> {
+        let rule = self.0.get(&(alert.to_owned(), variant));
+        rule.ok_or_else(|| format!("the chart does not render alert `{alert}`"))
+    }
+}
 
 /// Writes the charts and renders each in both variants.
 pub(super) fn render(catalogue: &Catalogue, tools: &Tools, scratch: &Path) -> Result<Rules, String> {
@@ -31,11 +40,11 @@ pub(super) fn render(catalogue: &Catalogue, tools: &Tools, scratch: &Path) -> Re
             template(component, *variant, tools, &charts).map(|rules| (rules, *variant))
         })
         .collect();
-    let mut rules = Rules::new();
+    let mut rules = Rules::default();
     for (found, variant) in rendered? {
         for rule in found {
             let name = rule["alert"].as_str().unwrap_or_default().to_owned();
-            rules.insert((name, variant), rule);
+            rules.0.insert((name, variant), rule);
         }
     }
     Ok(rules)
@@ -68,6 +77,6 @@ fn template(
     let text = String::from_utf8_lossy(&output.stdout);
     let file: Value = serde_yaml::from_str(&text)
         .map_err(|error| format!("helm rendered no YAML from `{chart}`: {error}"))?;
-    let groups = file["groups"].as_sequence().cloned().unwrap_or_default();
-    Ok(groups.iter().flat_map(|group| group["rules"].as_sequence().cloned().unwrap_or_default()).collect())
+    let groups = file["groups"].as_array().cloned().unwrap_or_default();
+    Ok(groups.iter().flat_map(|group| group["rules"].as_array().cloned().unwrap_or_default()).collect())
 }

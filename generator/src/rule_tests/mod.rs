@@ -1,21 +1,37 @@
 //! Rule tests with the real engine: the rules as Helm renders them, judged by promtool.
 //!
 //! [`expand`] turns each case of tests.yaml into what promtool runs and adds the derived cases; [`helm`] renders
-//! the charts; [`promtool`] runs all of it in one process per version; [`outcome`] says what came of it.
+//! the charts; [`batch`] makes files for promtool, and [`promtool`] runs them in one process per version;
+//! [`outcome`] says what came of it. [`judge`] has other rules than the charts' judged by the same cases, and
+//! [`guess`] tells it where to look first.
 
+mod batch;
+mod changes;
 mod expand;
+mod guess;
 mod helm;
+mod judge;
 mod outcome;
 mod promtool;
+mod samples;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use catalogue::{Alert, Catalogue, Component};
 
+use self::batch::{Added, Batch};
+use crate::promql::Promql;
 use crate::tools::Tools;
 
 pub use expand::{Expanded, Variant, expand};
+pub use judge::{Judge, Subject};
 pub use outcome::Outcome;
+
+/// An expression with the matcher and the label of [`Variant::Injected`].
+pub fn injected(promql: &Promql) -> String {
+    promql.inject(&format!("{}=\"x\"", expand::EXTRA_LABEL), expand::EXTRA_LABEL)
+}
 
 /// The alerts to test.
 pub struct Selection<'a>(Vec<(&'a Component, &'a Alert)>);
@@ -36,6 +52,11 @@ impl<'a> Selection<'a> {
         let wanted = |alert: &Alert| names.is_empty() || names.iter().any(|name| **name == *alert.name);
         Ok(Self(known.into_iter().filter(|(_, alert)| wanted(alert)).collect()))
     }
+
+    /// The alerts with their components.
+    pub fn alerts(&self) -> &[(&'a Component, &'a Alert)] {
+        &self.0
+    }
 }
 
 /// Renders the charts, expands the cases, and runs them with each promtool.
@@ -52,10 +73,19 @@ pub fn run(
         .map_err(|error| format!("cannot make `{}`: {error}", folder.display()))?;
     let rules = helm::render(catalogue, tools, scratch.path())?;
     let mut cases = Vec::new();
-    for (_, alert) in &selection.0 {
-        cases.extend(expand(alert));
+    let mut batches: BTreeMap<String, Batch> = BTreeMap::new();
+    for (component, alert) in &selection.0 {
+        let added = Added::of(catalogue, component, alert);
+        for case in expand(alert) {
+            let rule = rules.of(&case.alert, case.variant)?;
+            let name = Batch::name(&case);
+            let new = || Batch::new(&name, &case, vec![rule.clone()]);
+            let batch = batches.entry(name.clone()).or_insert_with(new);
+            batch.add(cases.len(), &case, &added);
+            cases.push(case);
+        }
     }
-    let files = promtool::write(folder, &rules, &cases)?;
-    let failures = promtool::run(tools, folder, &files)?;
+    let files: Result<Vec<_>, String> = batches.values().map(|batch| batch.write(folder)).collect();
+    let failures = promtool::run(tools, folder, &files?)?;
     Ok(Outcome::new(selection.0.iter().map(|(_, alert)| &*alert.name), cases, failures))
 }

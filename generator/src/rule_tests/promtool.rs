@@ -1,124 +1,54 @@
-//! promtool's test files, its runs, and what it says.
+//! Runs of promtool, and what it says.
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
-use serde_json::{Value, json};
 
-use super::expand::{Expanded, evaluation_ms};
-use super::helm::Rules;
+use crate::progress::Progress;
 use crate::tools::Tools;
 
 /// What promtool says about one case.
 #[derive(Debug)]
 pub(super) struct Failure {
-    /// Index of the case.
+    /// Index of the case; the largest number when promtool does not say which.
     pub(super) case: usize,
+    /// Name of the rule; empty when promtool does not say which.
+    pub(super) rule: String,
     /// Version of promtool.
     pub(super) version: String,
     /// Expected and got.
     pub(super) text: String,
 }
 
-/// Writes the test files: one per alert, variant and evaluation interval, each with only that alert's rule.
-pub(super) fn write(folder: &Path, rules: &Rules, cases: &[Expanded]) -> Result<Vec<PathBuf>, String> {
-    let mut files: BTreeMap<String, (Value, Vec<Value>)> = BTreeMap::new();
-    for (index, case) in cases.iter().enumerate() {
-        let rule = rules
-            .get(&(case.alert.clone(), case.variant))
-            .ok_or_else(|| format!("the chart does not render alert `{}`", case.alert))?;
-        let rule = serde_json::to_value(rule).map_err(|error| error.to_string())?;
-        let step = evaluation_ms(&case.interval);
-        let name = format!("{}-{:?}-{step}", case.alert, case.variant).to_lowercase();
-        let rule_file = format!("{name}.rules.json");
-        let (file, tests) = files.entry(name).or_insert_with(|| {
-            let groups = json!({ "groups": [{ "name": "test", "rules": [rule] }] });
-            let file = json!({ "rule_files": [rule_file], "evaluation_interval": format!("{step}ms"), "rules": groups });
-            (file, Vec::new())
-        });
-        tests.push(test(index, case, &file["rules"]["groups"][0]["rules"][0]));
-    }
-    let mut paths = Vec::new();
-    for (name, (mut file, tests)) in files {
-        let rules = file["rules"].take();
-        file.as_object_mut().map(|file| file.remove("rules"));
-        file["tests"] = tests.into();
-        for (suffix, value) in [("rules", &rules), ("tests", &file)] {
-            let path = folder.join(format!("{name}.{suffix}.json"));
-            let text = format!("{value:#}");
-            fs::write(&path, text).map_err(|error| format!("cannot write `{}`: {error}", path.display()))?;
-        }
-        paths.push(PathBuf::from(format!("{name}.tests.json")));
-    }
-    Ok(paths)
-}
-
-/// One test of promtool. Its number stands in the name and, because promtool prints no name there, as a comment
-/// in the expression.
-fn test(index: usize, case: &Expanded, rule: &Value) -> Value {
-    let added = rule["labels"].as_object().cloned().unwrap_or_default();
-    let at = format!("{}ms", case.at_ms);
-    let series: Vec<_> =
-        case.series.iter().map(|(series, values)| json!({ "series": series, "values": values })).collect();
-    let samples = case.fires.iter().map(|labels| {
-        let mut all: BTreeMap<&str, &str> =
-            BTreeMap::from([("alertname", case.alert.as_str()), ("alertstate", "firing")]);
-        all.extend(added.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default())));
-        all.extend(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        let labels: Vec<_> =
-            all.iter().map(|(name, value)| format!("{name}={}", Value::from(*value))).collect();
-        json!({ "labels": format!("ALERTS{{{}}}", labels.join(",")), "value": 1 })
-    });
-    let samples: Vec<_> = samples.collect();
-    let expr = format!("ALERTS{{alertname=\"{}\",alertstate=\"firing\"}} # case {index}", case.alert);
-    let mut test = json!({
-        "name": format!("case {index}"),
-        "interval": case.interval.to_string(),
-        "input_series": series,
-        "promql_expr_test": [{ "expr": expr, "eval_time": at, "exp_samples": samples }],
-    });
-    if let (false, [labels]) = (case.texts.is_empty(), case.fires.as_slice()) {
-        let mut all = added;
-        all.extend(labels.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))));
-        let mut annotations = rule["annotations"].as_object().cloned().unwrap_or_default();
-        annotations
-            .extend(case.texts.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))));
-        let alert = json!({ "exp_labels": all, "exp_annotations": annotations });
-        test["alert_rule_test"] =
-            json!([{ "alertname": case.alert, "eval_time": at, "exp_alerts": [alert] }]);
-    }
-    test
-}
-
 /// Runs all files with each promtool, one process each, side by side.
 pub(super) fn run(tools: &Tools, folder: &Path, files: &[PathBuf]) -> Result<Vec<Failure>, String> {
-    let style = ProgressStyle::with_template("testing rules [{bar:30}] {pos}/{len} files, {elapsed}");
-    let progress = ProgressBar::new((files.len() * tools.promtools.len()) as u64);
-    progress.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let run = |program: &PathBuf| run_one(program, folder, files, &progress);
+    let progress = Progress::new("testing rules", "files", files.len() * tools.promtools.len());
+    let run = |program: &PathBuf| {
+        let version = version(program)?;
+        run_one(program, &version, folder, files, &|| progress.done(1))
+    };
     let runs: Result<Vec<_>, String> = tools.promtools.par_iter().map(run).collect();
-    progress.finish_and_clear();
     Ok(runs?.into_iter().flatten().collect())
 }
 
-fn run_one(
+/// Runs some files with one promtool, of this version.
+pub(super) fn run_one(
     program: &Path,
+    version: &str,
     folder: &Path,
     files: &[PathBuf],
-    progress: &ProgressBar,
+    starts: &(dyn Fn() + Sync),
 ) -> Result<Vec<Failure>, String> {
     let cannot = |error: std::io::Error| format!("cannot run `{}`: {error}", program.display());
     let program = program.canonicalize().map_err(cannot)?;
-    let version = version(&program).map_err(cannot)?;
     let mut child = Command::new(&program)
         .current_dir(folder)
         // What promtool leaves behind goes away with the folder.
         .env("TMPDIR", ".")
+        // It makes a database for each test, and much of its time goes into collecting their garbage.
+        .env("GOGC", "400")
         .args(["test", "rules"])
         .args(files)
         .stdout(Stdio::piped())
@@ -134,14 +64,16 @@ fn run_one(
     let mut said = String::new();
     for line in child.stdout.take().into_iter().flat_map(|pipe| BufReader::new(pipe).lines()) {
         let line = line.map_err(cannot)?;
-        progress.inc(u64::from(line.starts_with("Unit Testing:")));
+        if line.starts_with("Unit Testing:") {
+            starts();
+        }
         said += &(line + "\n");
     }
     said += &errors.and_then(|thread| thread.join().ok()).unwrap_or(Ok(String::new())).map_err(cannot)?;
     if child.wait().map_err(cannot)?.success() {
         return Ok(Vec::new());
     }
-    let failures = parse(&said, &version);
+    let failures = parse(&said, version);
     if failures.is_empty() {
         return Err(format!("promtool {version} cannot run the tests:\n{}", said.trim()));
     }
@@ -149,8 +81,9 @@ fn run_one(
 }
 
 /// The number in what `promtool --version` says.
-fn version(program: &Path) -> std::io::Result<String> {
-    let output = Command::new(program).arg("--version").output()?;
+pub(super) fn version(program: &Path) -> Result<String, String> {
+    let output = Command::new(program).arg("--version").output();
+    let output = output.map_err(|error| format!("cannot run `{}`: {error}", program.display()))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let number = text.split([' ', ',', '+']).find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
     Ok(number.unwrap_or("unknown").to_owned())
@@ -160,27 +93,50 @@ fn version(program: &Path) -> std::io::Result<String> {
 fn parse(said: &str, version: &str) -> Vec<Failure> {
     let mut failures: Vec<Failure> = Vec::new();
     let mut open = false;
-    for line in said.lines() {
-        let number = line.split_once("case ").and_then(|(before, rest)| {
-            let starts =
-                before.trim_start().starts_with("name: ") || before.trim_start().starts_with("expr: ");
-            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-            starts.then(|| digits.parse().ok()).flatten()
+    let mut case = usize::MAX;
+    let add = |failures: &mut Vec<Failure>, case: usize, rule: &str, text: &str| {
+        failures.push(Failure {
+            case,
+            rule: rule.to_owned(),
+            version: version.to_owned(),
+            text: text.to_owned(),
         });
-        if let Some(case) = number {
-            failures.push(Failure { case, version: version.to_owned(), text: String::new() });
-            open = true;
-        } else if line.starts_with("Unit Testing:") || line.trim() == "FAILED:" || line.trim() == "SUCCESS" {
+    };
+    for line in said.lines() {
+        let said = line.trim();
+        let number = said.split_once("case ").map(|(_, rest)| {
+            rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap_or(usize::MAX)
+        });
+        if let (true, Some(number)) = (said.starts_with("name: case "), number) {
+            case = number;
             open = false;
-        } else if let Some(failure) = failures.last_mut().filter(|_| open && !line.trim().is_empty()) {
+        } else if let (Some(expr), Some(number)) = (said.strip_prefix("expr: \""), number) {
+            add(&mut failures, number, between(expr, "alertname=\\\"", "\\\""), "");
+            open = true;
+        } else if let Some(rest) = said.strip_prefix("alertname: ") {
+            add(&mut failures, case, between(rest, "", ", time: "), "");
+            open = true;
+        } else if let (Some(rest), true) = (said.strip_prefix("rule: "), said.contains(", err: ")) {
+            // promtool does not say in which test.
+            add(&mut failures, usize::MAX, between(rest, "", ", time: "), line);
+            open = false;
+        } else if line.starts_with("Unit Testing:") || said == "FAILED:" || said == "SUCCESS" {
+            open = false;
+        } else if let Some(failure) = failures.last_mut().filter(|_| open && !said.is_empty()) {
             failure.text.push_str(line.trim_end());
             failure.text.push('\n');
         } else if line.contains("error") {
-            // Such as values that do not parse: promtool does not say in which test.
-            failures.push(Failure { case: usize::MAX, version: version.to_owned(), text: line.to_owned() });
+            // Such as values that do not parse.
+            add(&mut failures, usize::MAX, "", line);
         }
     }
     failures
+}
+
+/// The part of a text between two others; empty when they are not there.
+fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    let rest = text.split_once(before).map(|(_, rest)| rest);
+    rest.and_then(|rest| rest.split_once(after)).map_or("", |(part, _)| part)
 }
 
 #[cfg(test)]
@@ -189,12 +145,29 @@ mod tests {
 
     #[test]
     fn failures_are_told_apart() {
-        let said = "Unit Testing:  a\n  FAILED:\n    expr: \"ALERTS{} # case 3\", time: 2m,\n        exp: {a=\"c\"} 1E+00\n        \
-                    got: nil\n    name: case 12,\n    alertname: A, time: 3m, \n        exp:[]\n\nUnit Testing:  b\n  SUCCESS\n";
+        let said = r#"Unit Testing:  a
+  FAILED:
+    expr: "ALERTS{alertname=\"A\",alertstate=\"firing\"} # case 3", time: 2m,
+        exp: {a="c"} 1E+00
+        got: nil
+    name: case 12,
+    alertname: B, time: 3m, 
+        exp:[]
+    expr: "vector(0) # case 12", time: 0s,
+        exp: nil
+        got: {} 0E+00
+    rule: C, time: 0s, err: multiple matches for labels
+
+Unit Testing:  b
+  SUCCESS
+"#;
+        let failures = parse(said, "3.5.0");
         let failures: Vec<_> =
-            parse(said, "3.5.0").into_iter().map(|failure| (failure.case, failure.text)).collect();
-        assert_eq!(failures[0], (3, "        exp: {a=\"c\"} 1E+00\n        got: nil\n".to_owned()));
-        assert_eq!(failures[1].0, 12);
-        assert_eq!(failures.len(), 2);
+            failures.iter().map(|failure| (failure.case, &*failure.rule, &*failure.text)).collect();
+        assert_eq!(failures[0], (3, "A", "        exp: {a=\"c\"} 1E+00\n        got: nil\n"));
+        assert_eq!(failures[1], (12, "B", "        exp:[]\n"));
+        assert_eq!((failures[2].0, failures[2].1), (12, ""));
+        assert_eq!(failures[3], (usize::MAX, "C", "    rule: C, time: 0s, err: multiple matches for labels"));
+        assert_eq!(failures.len(), 4);
     }
 }

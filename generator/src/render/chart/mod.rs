@@ -12,8 +12,8 @@ mod values;
 
 use std::path::PathBuf;
 
-use catalogue::Catalogue;
 use catalogue::duration::PromDuration;
+use catalogue::{Alert, Catalogue, Component};
 
 use crate::tree::Tree;
 
@@ -46,6 +46,12 @@ impl Default for Release<'_> {
     fn default() -> Self {
         Self { version: env!("CARGO_PKG_VERSION"), changelog: include_str!("../../../../CHANGELOG.md") }
     }
+}
+
+/// Where the runbook of an alert is, when values do not say otherwise.
+pub fn runbook_url(catalogue: &Catalogue, component: &Component, alert: &Alert, release: Release) -> String {
+    let url = values::runbook_url(catalogue, component);
+    url.replace("{{chartVersion}}", release.version).replace("{{alertName}}", &alert.name)
 }
 
 /// The charts of all components.

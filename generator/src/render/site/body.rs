@@ -10,20 +10,23 @@ use super::paths::{self, Paths};
 use crate::highlight::highlight;
 use crate::links::Library;
 use crate::markdown::html::{Html, Listing, Surroundings, html};
+use crate::markdown::svg;
 use crate::sql;
 
 /// Renders Markdown files of one catalogue.
 pub(super) struct Bodies<'a> {
     catalogue: &'a Catalogue,
+    revision: &'a str,
     pub(super) paths: Paths,
     files: std::collections::BTreeMap<&'a Path, &'a Arc<Source>>,
 }
 
 impl<'a> Bodies<'a> {
-    pub(super) fn of(catalogue: &'a Catalogue) -> Self {
+    pub(super) fn of(catalogue: &'a Catalogue, revision: &'a str) -> Self {
         let files = sql::files(catalogue).chain(&catalogue.pictures);
         Self {
             catalogue,
+            revision,
             paths: Paths::of(catalogue),
             files: files.map(|source| (source.path.as_path(), source)).collect(),
         }
@@ -37,7 +40,7 @@ impl<'a> Bodies<'a> {
     /// Where a file of content is shown in the repository.
     pub(super) fn in_repository(&self, kind: &str, file: &Path) -> String {
         let inside = file.strip_prefix(&self.catalogue.root).unwrap_or(file);
-        format!("{}/{kind}/main/content/{}", &*self.catalogue.site.repository, inside.display())
+        format!("{}/{kind}/{}/content/{}", &*self.catalogue.site.repository, self.revision, inside.display())
     }
 }
 
@@ -82,6 +85,10 @@ impl Surroundings for Here<'_> {
 
     fn picture(&self, destination: &str) -> Option<String> {
         let source = self.file(destination)?;
+        // A check says so before; a page that is shown nevertheless stays safe.
+        if svg::trouble(&source.text).is_some() {
+            return None;
+        }
         let start = source.text.find("<svg")?;
         Some(source.text[start..].trim_end().to_owned())
     }

@@ -4,7 +4,7 @@ use catalogue::Catalogue;
 use serde_json::{Value, json};
 
 use super::draft::Draft;
-use super::{Material, home, paths, rule, runbook, search};
+use super::{Material, home, paths, proof, rule, runbook, search};
 use crate::markdown::html::escape;
 use crate::tree::Tree;
 
@@ -55,6 +55,7 @@ fn alerts(catalogue: &Catalogue, material: &Material) -> Value {
                     "summary": rule.params.fill(&rule.summary),
                     "description": rule.params.fill(&rule.description),
                     "series": runbook::series(alert),
+                    "proof": proof::summary(&material.evidence, alert),
                     "runbook": paths::canonical(material.url, &paths::runbook(component, alert)),
                 }));
             }

@@ -82,7 +82,9 @@ impl<'a> Menu<'a> {
         let mut reference = Item::new("Reference", None);
         reference.children =
             self.reference.iter().map(|(title, path)| Item::new(title, Some(path.clone()))).collect();
-        items.extend([runbooks, reference]);
+        // What a page at night leads to comes first, right after the start page.
+        items.insert(items.len().min(1), runbooks);
+        items.push(reference);
         items.into_iter().map(|item| item.json(&draft.path)).collect()
     }
 

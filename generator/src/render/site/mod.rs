@@ -15,11 +15,13 @@ mod publish;
 mod reference;
 mod rule;
 mod runbook;
+mod scale;
 mod search;
 pub mod theme;
+mod timeline;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use catalogue::Catalogue;
 
@@ -33,10 +35,10 @@ pub struct Material<'a> {
     pub version: Option<&'a str>,
     /// The address under which the site is published, without a slash at its end.
     pub url: &'a str,
-    /// Whether other versions lie beside this one.
-    pub versions: bool,
-    /// The newest version, when this is an older one.
-    pub newest: Option<&'a str>,
+    /// The branch or tag that links to files in the repository name.
+    pub revision: &'a str,
+    /// The versions that lie beside this one, if there are any.
+    pub shelf: Option<Shelf<'a>>,
     /// The last change of files, by their path as the catalogue has it.
     pub history: BTreeMap<PathBuf, Change>,
     /// What the scenarios showed: the content of evidence.json; null without it.
@@ -45,6 +47,26 @@ pub struct Material<'a> {
     pub charts: Vec<(String, String)>,
     /// The checks: name and explanation.
     pub checks: Vec<(&'a str, &'a str)>,
+    /// Folders of content whose runbooks and pages alone are wanted, for a preview in a hurry.
+    pub only: Option<BTreeSet<PathBuf>>,
+}
+
+impl Material<'_> {
+    /// Whether what a folder of content says is wanted.
+    fn wants(&self, folder: &Path) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(folder))
+    }
+}
+
+/// Versions side by side: `<version>/…` and `latest/…` in one folder.
+#[derive(Debug, Clone, Copy)]
+pub struct Shelf<'a> {
+    /// The address of the folder, without a slash at its end.
+    pub url: &'a str,
+    /// The files of `latest`; none in `latest` itself.
+    pub latest: Option<&'a Tree>,
+    /// Whether a newer release is there.
+    pub is_old: bool,
 }
 
 /// The last change of a file.
@@ -61,8 +83,13 @@ pub struct Change {
 /// # Errors
 /// A theme that names what is not there.
 pub fn render(catalogue: &Catalogue, theme: &Theme, material: &Material) -> Result<Tree, String> {
-    let bodies = Bodies::of(catalogue);
-    let mut drafts = pages::drafts(catalogue, &bodies);
+    let bodies = Bodies::of(catalogue, material.revision);
+    let mut drafts = pages::drafts(catalogue, &bodies, material);
+    if material.only.is_some() {
+        drafts.extend(runbook::drafts(catalogue, &bodies, material));
+        drafts.extend(reference::outlines(material));
+        return publish::publish(catalogue, theme, material, &bodies, &drafts);
+    }
     drafts.extend(home::sections(catalogue));
     drafts.extend(runbook::drafts(catalogue, &bodies, material));
     drafts.extend(reference::drafts(catalogue, &bodies, material));
@@ -89,8 +116,32 @@ fn breakable(name: &str) -> String {
     html
 }
 
+/// A text on one line, whose `code` is marked as such.
+fn inline(text: &str) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut parts = text.split('`').peekable();
+    let (mut html, mut is_code) = (String::new(), false);
+    while let Some(part) = parts.next() {
+        // A backtick without a partner is a backtick.
+        let is_last = parts.peek().is_none();
+        html += &match (is_code, is_last) {
+            (true, true) => format!("`{}", crate::markdown::html::escape(part)),
+            (true, false) => format!("<code>{}</code>", crate::markdown::html::escape(part)),
+            (false, _) => crate::markdown::html::escape(part),
+        };
+        is_code = !is_code;
+    }
+    html
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn code_in_a_line_is_marked() {
+        assert_eq!(super::inline("a `b<c` d"), "a <code>b&lt;c</code> d");
+        assert_eq!(super::inline("`a` `"), "<code>a</code> `");
+    }
+
     #[test]
     fn names_break_before_words() {
         assert_eq!(super::breakable("PostgreSQLMaxConnections"), "Postgre<wbr>SQL<wbr>Max<wbr>Connections");

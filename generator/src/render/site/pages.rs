@@ -2,10 +2,11 @@
 
 use catalogue::Catalogue;
 use catalogue::page::Page;
+use rayon::prelude::*;
 
 use super::body::Bodies;
 use super::draft::Draft;
-use super::{home, paths};
+use super::{Material, home, paths};
 use crate::markdown::html::Section;
 
 /// The pages in the order of the menu: by weight, those of a folder after the page that stands for it.
@@ -21,9 +22,15 @@ pub(super) fn section(page: &Page) -> Option<&str> {
 }
 
 /// Their drafts. Without an index.md there is still a start page.
-pub(super) fn drafts(catalogue: &Catalogue, bodies: &Bodies) -> Vec<Draft> {
-    let mut drafts: Vec<_> =
-        in_order(catalogue).into_iter().map(|page| draft(catalogue, bodies, page)).collect();
+pub(super) fn drafts(catalogue: &Catalogue, bodies: &Bodies, material: &Material) -> Vec<Draft> {
+    let one = |page: &Page| {
+        if material.wants(page.source.folder()) {
+            draft(catalogue, bodies, page)
+        } else {
+            Draft::new(paths::page(page), &*page.title, "")
+        }
+    };
+    let mut drafts: Vec<_> = in_order(catalogue).into_par_iter().map(one).collect();
     if !drafts.iter().any(|draft| draft.path == "index.html") {
         let mut start = Draft::new("index.html", &*catalogue.site.title, &*catalogue.site.description);
         home::dress(catalogue, &mut start);

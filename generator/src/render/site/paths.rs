@@ -11,10 +11,19 @@ use catalogue::{Alert, Catalogue, Component};
 pub(super) const ALERTS: &str = "reference/alerts/index.html";
 /// The index of the metrics.
 pub(super) const METRICS: &str = "reference/metrics/index.html";
+/// The table of what was seen.
+pub(super) const PROOF: &str = "reference/proof/index.html";
+/// The checks.
+pub(super) const CHECKS: &str = "reference/checks/index.html";
 /// Everything on one page.
 pub(super) const PRINT: &str = "print/index.html";
 /// The feed.
 pub(super) const FEED: &str = "feed.xml";
+
+/// The values of a chart.
+pub(super) fn chart(name: &str) -> String {
+    format!("reference/charts/{name}/index.html")
+}
 
 /// The page of a runbook.
 pub(super) fn runbook(component: &Component, alert: &Alert) -> String {

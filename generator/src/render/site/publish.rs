@@ -8,7 +8,7 @@ use super::body::Bodies;
 use super::draft::{Draft, toc};
 use super::menu::Menu;
 use super::theme::Theme;
-use super::{Material, paths};
+use super::{Material, Shelf, paths};
 use crate::sql;
 use crate::tree::Tree;
 
@@ -36,20 +36,28 @@ pub(super) fn publish(
     let pages: Vec<_> = drafts
         .par_iter()
         .enumerate()
+        .filter(|(_, draft)| {
+            let folder = draft.file.as_deref().and_then(std::path::Path::parent);
+            material.only.is_none() || folder.is_some_and(|folder| material.wants(folder))
+        })
         .map(|(index, draft)| {
             let near = |step: isize| {
                 let at = position.get(&index)?.checked_add_signed(step)?;
                 order.get(at).map(|index| &drafts[*index])
             };
-            publisher.page(draft, near(-1), near(1))
+            publisher.page(draft, near(-1), near(1)).map(|html| (draft, html))
         })
         .collect();
     let mut tree = Tree::default();
-    for (draft, html) in drafts.iter().zip(pages) {
-        tree.add(&draft.path, html?);
+    for page in pages {
+        let (draft, html) = page?;
+        tree.add(&draft.path, html);
         if let Some(twin) = &draft.twin {
             tree.add(draft.path.replace("index.html", "index.md"), twin.clone());
         }
+    }
+    if material.only.is_some() {
+        return Ok(tree);
     }
     for source in sql::files(catalogue) {
         if let Some(path) = bodies.paths.of_file(&source.path) {
@@ -71,7 +79,6 @@ fn printable(catalogue: &Catalogue) -> bool {
 }
 
 fn site(catalogue: &Catalogue, material: &Material) -> Value {
-    let newest = material.newest.map(|version| json!({ "version": version, "href": "../latest/index.html" }));
     json!({
         "title": &*catalogue.site.title,
         "description": &*catalogue.site.description,
@@ -79,13 +86,13 @@ fn site(catalogue: &Catalogue, material: &Material) -> Value {
         "repository": &*catalogue.site.repository,
         "language": "en",
         "version": material.version,
-        "versions": material.versions,
-        "newest": newest,
+        "versions": material.shelf.is_some(),
         "search": true,
         "icon": "static/icon.svg",
         "links": {
             "alerts": paths::ALERTS,
             "metrics": paths::METRICS,
+            "proof": paths::PROOF,
             "print": printable(catalogue).then_some(paths::PRINT),
             "feed": paths::FEED,
         },
@@ -134,17 +141,22 @@ impl Publisher<'_> {
         let mut above: Vec<_> =
             draft.above.iter().map(|(title, href)| json!({ "title": title, "href": href })).collect();
         above.push(json!({ "title": draft.title, "href": null }));
+        // What stands before the first heading is what a reader in a hurry needs.
+        let (intro, body) = draft.body.split_at(draft.body.find("<h2").unwrap_or(draft.body.len()));
+        let is_current = self.material.shelf.is_none_or(|shelf| shelf.latest.is_none());
         let page = json!({
             "kind": draft.kind,
             "title": draft.title,
             "description": draft.description,
-            "canonical": paths::canonical(self.material.url, &draft.path),
-            "body": draft.body,
+            "canonical": self.canonical(&draft.path),
+            "latest": self.latest(&draft.path),
+            "intro": intro,
+            "body": body,
             "toc": toc(&draft.toc),
             "breadcrumbs": if draft.above.is_empty() { Vec::new() } else { above },
             "previous": near(previous),
             "next": near(next),
-            "edit": draft.file.as_ref().map(|file| self.bodies.in_repository("edit", file)),
+            "edit": draft.file.as_ref().filter(|_| is_current).map(|file| self.bodies.in_repository("edit", file)),
             "changed": changed,
             "twin": draft.twin.as_ref().map(|_| "index.md"),
             "noindex": false,
@@ -154,10 +166,27 @@ impl Publisher<'_> {
             draft.template,
             &paths::root(&draft.path),
             page,
-            self.menu.of_page(draft),
+            &self.menu.of_page(draft),
             has_toc,
             draft.more.clone(),
         )
+    }
+
+    /// The address that search engines are to keep: that of the same page in `latest`, where it exists.
+    fn canonical(&self, path: &str) -> String {
+        match self.material.shelf {
+            Some(Shelf { url, latest: Some(latest), .. }) if latest.get(path).is_some() => {
+                paths::canonical(&format!("{url}/latest"), path)
+            }
+            _ => paths::canonical(self.material.url, path),
+        }
+    }
+
+    /// Where an old version leads, from its root: to the same page in `latest`, or to its start.
+    fn latest(&self, path: &str) -> Option<String> {
+        let Shelf { latest, .. } = self.material.shelf.filter(|shelf| shelf.is_old)?;
+        let path = if latest?.get(path).is_some() { path } else { "index.html" };
+        Some(format!("../latest/{path}"))
     }
 
     fn render(
@@ -165,15 +194,17 @@ impl Publisher<'_> {
         template: &str,
         root: &str,
         page: Value,
-        menu: Value,
+        menu: &Value,
         has_toc: bool,
         more: Map<String, Value>,
     ) -> Result<String, String> {
+        // The menu is a text before the page is made: a partial copies all that it can see.
+        let menu = json!({ "site": self.site, "root": root, "menu": menu });
         let mut context = more;
+        context.insert("menu".to_owned(), self.theme.render("menu", &menu)?.trim_end().into());
         context.insert("site".to_owned(), self.site.clone());
         context.insert("root".to_owned(), root.into());
         context.insert("page".to_owned(), page);
-        context.insert("menu".to_owned(), menu);
         context.insert("has_toc".to_owned(), has_toc.into());
         self.theme.render(template, &context.into())
     }
@@ -191,10 +222,11 @@ impl Publisher<'_> {
         let draft = Draft::new(path, title, title);
         let page = json!({
             "kind": kind, "title": title, "description": self.site["description"],
-            "canonical": paths::canonical(self.material.url, path), "body": "", "toc": [], "breadcrumbs": [],
+            "canonical": self.canonical(path), "latest": self.latest(path), "intro": "", "body": "", "toc": [],
+            "breadcrumbs": [],
             "previous": null, "next": null, "edit": null, "changed": null, "twin": null, "noindex": true,
         });
-        self.render(template, root, page, self.menu.of_page(&draft), false, more)
+        self.render(template, root, page, &self.menu.of_page(&draft), false, more)
     }
 
     /// It is served at any depth, so its links start at the root of the host.
@@ -227,8 +259,7 @@ impl Publisher<'_> {
     }
 
     fn redirect(&self, from: &str, to: &str, title: &str) -> Result<String, String> {
-        let target =
-            json!({ "title": title, "href": to, "canonical": paths::canonical(self.material.url, to) });
+        let target = json!({ "title": title, "href": to, "canonical": self.canonical(to) });
         let context = json!({ "site": self.site, "root": paths::root(from), "target": target });
         self.theme.render("redirect", &context)
     }
@@ -254,6 +285,12 @@ fn printed(body: &str, id: &str, from: &str) -> String {
             if !tag.starts_with("<use") {
                 tag = tag.replace(&format!(" {attribute}"), &format!(" {attribute}{id}-"));
             }
+        }
+        // The names of a picture: its title and its description.
+        if let Some(at) = tag.find(" aria-labelledby=\"") {
+            let (before, names) = tag.split_at(at + 18);
+            let (names, after) = names.split_at(names.find('"').unwrap_or(names.len()));
+            tag = format!("{before}{}{after}", names.replace(' ', &format!(" {id}-")));
         }
         if let Some(at) = tag.find("href=\"").filter(|_| tag.starts_with("<a ")) {
             let link = &tag[at + 6..];
@@ -282,10 +319,10 @@ mod tests {
 
     #[test]
     fn a_printed_body_keeps_its_links() {
-        let body = "<h2 id=\"a\">A</h2><a href=\"#a\">x</a><a href=\"../b/index.html#c\">y</a><a href=\"x.sql\">z</a><use href=\"#i-w\"/>";
+        let body = "<h2 id=\"a\">A</h2><a href=\"#a\">x</a><a href=\"../b/index.html#c\">y</a><a href=\"x.sql\">z</a><use href=\"#i-w\"/><svg aria-labelledby=\"t d\">";
         assert_eq!(
             printed(body, "p-q", "p/q/index.html"),
-            "<h3 id=\"p-q-a\">A</h3><a href=\"#p-q-a\">x</a><a href=\"../p/b/index.html#c\">y</a><a href=\"../p/q/x.sql\">z</a><use href=\"#i-w\"/>"
+            "<h3 id=\"p-q-a\">A</h3><a href=\"#p-q-a\">x</a><a href=\"../p/b/index.html#c\">y</a><a href=\"../p/q/x.sql\">z</a><use href=\"#i-w\"/><svg aria-labelledby=\"p-q-t p-q-d\">"
         );
     }
 }

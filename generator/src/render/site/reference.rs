@@ -8,18 +8,29 @@ use serde_json::{Value, json};
 
 use super::body::Bodies;
 use super::draft::Draft;
-use super::{Material, breakable, home, paths, runbook};
+use super::{Material, breakable, home, inline, paths, proof, runbook};
 use crate::markdown::html::escape;
 
 /// Alerts on one page of the table.
 const ALERTS_PER_PAGE: usize = 150;
 
+/// What other pages need of the reference: its pages in the order of the menu.
+pub(super) fn outlines(material: &Material) -> Vec<Draft> {
+    let fixed = [(paths::ALERTS, "All alerts"), (paths::PROOF, "Proof"), (paths::METRICS, "All metrics")];
+    let fixed = fixed.map(|(path, title)| Draft::new(path, title, ""));
+    let charts =
+        material.charts.iter().map(|(name, _)| Draft::new(paths::chart(name), format!("Chart {name}"), ""));
+    let checks = (!material.checks.is_empty()).then(|| Draft::new(paths::CHECKS, "Checks", ""));
+    fixed.into_iter().chain(charts).chain(checks).collect()
+}
+
 /// The drafts of the reference.
 pub(super) fn drafts(catalogue: &Catalogue, bodies: &Bodies, material: &Material) -> Vec<Draft> {
     let mut drafts = alerts(catalogue);
+    drafts.extend(proof::drafts(catalogue, material));
     drafts.extend(metrics(catalogue));
     for (chart, markdown) in &material.charts {
-        let path = format!("reference/charts/{chart}/index.html");
+        let path = paths::chart(chart);
         let html = bodies.render(markdown, std::path::Path::new(""), &path);
         let title = format!("Chart {chart}");
         drafts.push(Draft {
@@ -176,7 +187,7 @@ fn group(component: Option<&Component>, query: &Query, readers: &HashMap<String,
                 "kind": metric.kind.name(),
                 "unit": metric.unit.as_deref(),
                 "labels": [],
-                "help": metric.help.split_whitespace().collect::<Vec<_>>().join(" "),
+                "help_html": inline(&metric.help),
                 "alerts": readers.get(&*metric.series).cloned().unwrap_or_default(),
             })
         })
@@ -196,11 +207,8 @@ fn group(component: Option<&Component>, query: &Query, readers: &HashMap<String,
 }
 
 fn checks(material: &Material) -> Draft {
-    let mut draft = Draft::new(
-        "reference/checks/index.html",
-        "Checks",
-        "What dmf check finds before a rule reaches a server.",
-    );
+    let mut draft =
+        Draft::new(paths::CHECKS, "Checks", "What dmf check finds before a rule reaches a server.");
     draft.above.push(("Reference".to_owned(), None));
     draft.body +=
         "<p><code>dmf check</code> runs them all; <code>dmf explain NAME</code> prints one.</p>\n<dl>\n";
@@ -210,7 +218,7 @@ fn checks(material: &Material) -> Draft {
             "<dt id=\"{}\"><code>{}</code></dt>\n<dd>{}</dd>\n",
             escape(&name.replace('/', "-")),
             escape(name),
-            escape(&doc).replace('`', "")
+            inline(&doc)
         );
         draft.sections.push(crate::markdown::html::Section {
             heading: (*name).to_owned(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use catalogue::alert::Rule;
 use catalogue::metric::{Metric, Query};
 use catalogue::param::{Param, Unit};
 use catalogue::{Alert, Catalogue, Component};
@@ -10,8 +11,9 @@ use serde_json::{Value, json};
 
 use super::body::Bodies;
 use super::draft::Draft;
-use super::{Material, breakable, home, paths, proof, rule};
+use super::{Material, breakable, home, inline, paths, proof, rule, scale, timeline};
 use crate::highlight::highlight;
+use crate::life;
 use crate::markdown::html::escape;
 use crate::promql::Promql;
 use crate::template::Template;
@@ -33,10 +35,26 @@ pub(super) fn drafts(catalogue: &Catalogue, bodies: &Bodies, material: &Material
     alerts
         .par_iter()
         .map(|(component, title, group, at)| {
+            if !material.wants(&group[*at].folder) {
+                return outline(component, group[*at]);
+            }
             let related = related(catalogue, component, group, *at);
             draft(component, group[*at], title, &related, &known, bodies, material)
         })
         .collect()
+}
+
+/// A runbook whose `${param} bytes` are written as people say them: `5 GiB`.
+fn in_units(rule: &Rule, text: &str) -> String {
+    let sizes = rule.params.iter().filter(|param| param.unit == Unit::Bytes);
+    sizes.filter_map(|param| Some((param, param.number()?))).fold(text.to_owned(), |text, (param, number)| {
+        text.replace(&format!("${{{}}} bytes", &*param.name), &scale::bytes(number))
+    })
+}
+
+/// What other pages need of a runbook that is not wanted itself.
+fn outline(component: &Component, alert: &Alert) -> Draft {
+    Draft { kind: "runbook", ..Draft::new(paths::runbook(component, alert), &*alert.name, "") }
 }
 
 type Series<'a> = (Option<&'a Component>, &'a Query, &'a Metric);
@@ -58,7 +76,7 @@ fn draft(
     let path = paths::runbook(component, alert);
     let rule = &alert.rule;
     let text = alert.runbook.as_ref().map_or("", |source| &source.text);
-    let text = rule.params.fill(text);
+    let text = rule.params.fill(&in_units(rule, text));
     let html = bodies.render(&text, &alert.folder, &path);
     let mut draft = Draft {
         body: html.body,
@@ -116,8 +134,8 @@ fn draft(
             "params": params,
             "series": series,
             "related": related,
-            "timeline": null,
-            "proof": proof::rows(&material.evidence, &alert.name),
+            "timeline": life::of(alert, &material.evidence).map(|life| timeline::json(alert, &life)),
+            "proof": proof::json(&material.evidence, alert),
             "silence": highlight("bash", &silence),
             "placeholders": placeholders,
         }),
@@ -132,15 +150,11 @@ impl Known<'_> {
                 "name": name,
                 "href": format!("{}#{name}", paths::metrics(*component, query)),
                 "kind": metric.kind.name(),
-                "help": first_line(&metric.help),
+                "help_html": inline(&metric.help),
             }),
-            None => json!({ "name": name, "href": null, "kind": null, "help": null }),
+            None => json!({ "name": name, "href": null, "kind": null, "help_html": null }),
         }
     }
-}
-
-fn first_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The series that a rule reads, in the order in which it names them.

@@ -1,4 +1,6 @@
 //! The theme: templates and static files, embedded, and replaceable file by file from a folder.
+//!
+//! A folder with the name of a style or script, such as `static/style.css/`, holds its parts: they become one file.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -51,7 +53,7 @@ impl Theme {
                 .map_err(|error| format!("`{path}` of the theme: {error}"))?;
         }
         files.retain(|path, _| path.starts_with("static/"));
-        Ok(Self { engine, files })
+        Ok(Self { engine, files: join(files)? })
     }
 
     /// One page.
@@ -61,6 +63,41 @@ impl Theme {
     pub fn render(&self, template: &str, context: &Value) -> Result<String, String> {
         self.engine.render(template, context).map_err(|error| format!("theme: {error}"))
     }
+}
+
+/// Joins the parts of styles and scripts in the order of their names; a whole file wins over its parts.
+fn join(files: BTreeMap<String, Vec<u8>>) -> Result<BTreeMap<String, Vec<u8>>, String> {
+    let mut parts: BTreeMap<String, String> = BTreeMap::new();
+    let mut whole = BTreeMap::new();
+    for (path, bytes) in files {
+        let end = [".css/", ".js/"].iter().find_map(|end| path.find(end).map(|at| at + end.len() - 1));
+        let Some(end) = end else {
+            whole.insert(path, bytes);
+            continue;
+        };
+        let text =
+            String::from_utf8(bytes).map_err(|_| format!("`{path}` of the theme is not valid UTF-8"))?;
+        parts.entry(path[..end].to_owned()).or_default().push_str(&squeezed(&text));
+    }
+    for (path, text) in parts {
+        // The parts of a script see each other, and nobody else sees them.
+        let text = if Path::new(&path).extension().is_some_and(|end| end == "js") {
+            format!("(function () {{\n'use strict';\n{text}}})();\n")
+        } else {
+            text
+        };
+        whole.entry(path).or_insert_with(|| text.into_bytes());
+    }
+    Ok(whole)
+}
+
+/// A part without indentation and lines of comment: a tenth less on the way to a phone.
+fn squeezed(text: &str) -> String {
+    let comment = |line: &&str| {
+        line.starts_with("// ") || line.starts_with("/*") && line.find("*/") == Some(line.len() - 2)
+    };
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !comment(line));
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 fn embedded(folder: &Dir, files: &mut BTreeMap<String, Vec<u8>>) {
@@ -91,5 +128,23 @@ mod tests {
         std::fs::write(folder.path().join("templates/page.hbs"), "{{#if").expect("written");
         let error = Theme::read(Some(folder.path())).err().expect("an error");
         assert!(error.starts_with("`templates/page.hbs` of the theme:"), "{error}");
+    }
+
+    #[test]
+    fn parts_become_one_file_in_the_order_of_their_names() {
+        let file = |path: &str, text: &str| (path.to_owned(), text.as_bytes().to_vec());
+        let joined = join(BTreeMap::from([
+            file("static/a.css/20.css", "/* two */\nb {\n  color: red;\n}\n"),
+            file("static/a.css/10.css", "a { color: blue; }\n"),
+            file("static/b.js/10.js", "// One.\nvar one = 1;\n"),
+            file("static/c.css", "whole {}\n"),
+            file("static/c.css/10.css", "part {}\n"),
+        ]))
+        .expect("valid UTF-8");
+        let text = |path: &str| String::from_utf8_lossy(&joined[path]).into_owned();
+        assert_eq!(text("static/a.css"), "a { color: blue; }\nb {\ncolor: red;\n}\n");
+        assert_eq!(text("static/b.js"), "(function () {\n'use strict';\nvar one = 1;\n})();\n");
+        assert_eq!(text("static/c.css"), "whole {}\n");
+        assert_eq!(joined.len(), 3);
     }
 }

@@ -1,0 +1,90 @@
+//! One edition of the site: content in, all its files out. What `build`, `serve` and `site versions` have in common.
+
+use std::path::Path;
+
+use catalogue::{Catalogue, Problem};
+
+use crate::render::chart::Release;
+use crate::render::site::theme::Theme;
+use crate::render::site::{Material, Shelf};
+use crate::tree::Tree;
+use crate::{check, history, render};
+
+/// The catalogue and everything that is wrong with it.
+pub fn judge(content: &Path) -> (Option<Catalogue>, Vec<Problem>) {
+    let loaded = catalogue::load(content);
+    let mut problems = loaded.problems;
+    if let Some(catalogue) = &loaded.catalogue {
+        problems.extend(check::run(catalogue));
+    }
+    (loaded.catalogue, problems.into_sorted())
+}
+
+/// Which edition of a content.
+pub struct Edition<'a> {
+    /// What its charts and pages say they are.
+    pub release: Release<'a>,
+    /// The version that its pages show; none for a preview.
+    pub version: Option<&'a str>,
+    /// Where it is published.
+    pub url: &'a str,
+    /// The commit, tag or branch that links to the repository name.
+    pub revision: &'a str,
+    /// When its files changed.
+    pub history: history::History,
+    /// The other versions beside it.
+    pub shelf: Option<Shelf<'a>>,
+}
+
+impl<'a> Edition<'a> {
+    /// What the renderer needs besides the catalogue. The charts are those of the same release.
+    ///
+    /// # Errors
+    /// An evidence.json that is not JSON.
+    pub fn material(self, catalogue: &Catalogue, charts: &Tree) -> Result<Material<'a>, String> {
+        let readme = |(path, bytes): (&Path, &[u8])| {
+            let chart = path.to_str()?.strip_suffix("/README.md")?;
+            Some((chart.to_owned(), String::from_utf8_lossy(bytes).into_owned()))
+        };
+        Ok(Material {
+            version: self.version,
+            url: self.url,
+            revision: self.revision,
+            shelf: self.shelf,
+            history: self.history,
+            evidence: evidence(&catalogue.root)?,
+            charts: charts.files().filter_map(readme).collect(),
+            checks: check::kinds().map(|kind| (kind.name, kind.doc)).collect(),
+            only: None,
+        })
+    }
+
+    /// All files of the site.
+    ///
+    /// # Errors
+    /// A theme that names what is not there, or an evidence.json that is not JSON.
+    pub fn render(self, catalogue: &Catalogue, theme: &Theme, charts: &Tree) -> Result<Tree, String> {
+        files(catalogue, theme, &self.material(catalogue, charts)?)
+    }
+}
+
+/// The site and its downloads.
+///
+/// # Errors
+/// A theme that names what is not there.
+pub fn files(catalogue: &Catalogue, theme: &Theme, material: &Material) -> Result<Tree, String> {
+    let mut tree = render::site::render(catalogue, theme, material)?;
+    tree.extend(render::queries::render(catalogue));
+    Ok(tree)
+}
+
+/// What the scenarios showed, if there is a file of it.
+fn evidence(content: &Path) -> Result<serde_json::Value, String> {
+    let path = content.join(catalogue::load::EVIDENCE);
+    match std::fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map_err(|error| format!("`{}` is not JSON: {error}", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(serde_json::Value::Null),
+        Err(error) => Err(format!("cannot read `{}`: {error}", path.display())),
+    }
+}
