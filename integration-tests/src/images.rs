@@ -53,10 +53,14 @@ impl Image {
         if let Ok(name) = std::env::var(self.variable()) {
             return Ok(Programs::Image(name));
         }
-        let folder = self.folder();
-        if !engine_answers() {
+        self.found(engine_answers(), &self.folder())
+    }
+
+    /// An image of the engine, or the folder where none answers.
+    fn found(self, engine: bool, folder: &Path) -> Result<Programs> {
+        if !engine {
             if folder.join("usr/bin/sh").exists() && rustix::process::geteuid().is_root() {
-                return Ok(Programs::Folder(folder));
+                return Ok(Programs::Folder(folder.to_owned()));
             }
             bail!(
                 "PostgreSQL {} is not there: no container engine answers, and `just images` has not run as root",
@@ -186,4 +190,23 @@ pub fn engine_answers() -> bool {
 fn is_present(image: &str) -> bool {
     let inspect = Command::new("docker").args(["image", "inspect", "--format", "{{.Id}}", image]).output();
     inspect.is_ok_and(|output| output.status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_named_with_its_remedy() {
+        let said = |error: anyhow::Error| format!("{error:#}");
+        assert_eq!(
+            said(Image::of(14).unwrap_err()),
+            "no image has PostgreSQL 14; the tests know [13, 15, 17, 18]"
+        );
+        let nothing = Path::new("/there/is/no/such/folder");
+        assert_eq!(
+            said(Image::of(18).unwrap().found(false, nothing).unwrap_err()),
+            "PostgreSQL 18 is not there: no container engine answers, and `just images` has not run as root"
+        );
+    }
 }

@@ -1,19 +1,26 @@
 //! Actors for tests with the real programs: [`helm`] renders and lints, [`promtool`] judges rules, [`postgres`] is a
 //! server on a [`machine`] made from [`images`], [`exporter`] is a process that is scraped over [`http`],
-//! [`aws`] is an AWS account that a test makes up, [`moto`] one that others wrote; [`scenario`] plays a scenario.yaml with
-//! all of them. [`setup`] installs programs, from [`debian`] among others.
+//! [`prometheus`] scrapes exporters and tells an [`alertmanager`], which calls a webhook,
+//! [`aws`] is an AWS account that a test makes up, [`moto`] one that others wrote; [`browser`] shows the site;
+//! [`scenario`] plays a scenario.yaml with all of them. [`setup`] installs programs, from [`debian`] among others.
+//! [`bulk`] and [`hugo`] are for the benchmark of the site.
 
 use std::time::Duration;
 
+pub mod alertmanager;
 pub mod aws;
+pub mod browser;
+pub mod bulk;
 pub mod debian;
 pub mod exporter;
 pub mod helm;
 pub mod http;
+pub mod hugo;
 pub mod images;
 pub mod machine;
 pub mod moto;
 pub mod postgres;
+pub mod prometheus;
 pub mod promtool;
 pub mod scenario;
 pub mod setup;

@@ -3,7 +3,8 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use testcontainers::core::{ExecCommand, Mount};
@@ -12,6 +13,7 @@ use testcontainers::{ContainerAsync, GenericImage, ImageExt as _};
 use tokio::process::Command;
 
 use crate::images::Programs;
+use crate::patience;
 
 /// A running machine. It is gone when this is dropped.
 pub enum Machine {
@@ -27,18 +29,62 @@ const POSTGRES: &str = "999:999";
 /// The label of the tests' containers; its value is the process that made them.
 const LABEL: &str = "org.dmf.test";
 
+/// Containers that are being made.
+static STARTING: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether this process made one.
+static STARTED: AtomicBool = AtomicBool::new(false);
+
 /// Removes the containers of test processes that were killed.
 pub fn sweep() -> Result<()> {
-    let format = format!("{{{{.ID}}}} {{{{.Label \"{LABEL}\"}}}}");
-    let list = ["ps", "--all", "--filter", &format!("label={LABEL}"), "--format", &format];
-    let output = std::process::Command::new("docker").args(list).output()?;
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
-        let Some((id, process)) = line.split_once(' ') else { continue };
+    for (id, process) in containers()? {
         if !std::path::Path::new("/proc").join(process).exists() {
-            crate::debian::call(std::process::Command::new("docker").args(["rm", "--force", id]))?;
+            crate::debian::call(std::process::Command::new("docker").args(["rm", "--force", &id]))?;
         }
     }
     Ok(())
+}
+
+/// Removes what is left of this process' own containers, also those that are being made.
+pub async fn clear() -> Result<()> {
+    if !STARTED.load(Ordering::SeqCst) {
+        return Ok(());
+    }
+    let start = Instant::now();
+    let own = std::process::id().to_string();
+    loop {
+        let starting = STARTING.load(Ordering::SeqCst);
+        let left: Vec<_> = containers()?.into_iter().filter(|(_, process)| *process == own).collect();
+        if starting == 0 && left.is_empty() {
+            return Ok(());
+        }
+        let removed = left.iter().map(|(id, _)| {
+            // It may be on its way out already.
+            crate::debian::call(std::process::Command::new("docker").args(["rm", "--force", id]))
+        });
+        let failures: Vec<_> = removed.filter_map(|result| Some(format!("{:#}", result.err()?))).collect();
+        if start.elapsed() > patience() {
+            bail!(
+                "{starting} containers are still being made, {} are left: {}",
+                left.len(),
+                failures.join("; ")
+            );
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Ids of the tests' containers, and the process that made each.
+fn containers() -> Result<Vec<(String, String)>> {
+    let format = format!("{{{{.ID}}}} {{{{.Label \"{LABEL}\"}}}}");
+    let list = ["ps", "--all", "--filter", &format!("label={LABEL}"), "--format", &format];
+    let output = std::process::Command::new("docker").args(list).output()?;
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(lines
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(id, process)| (id.to_owned(), process.to_owned()))
+        .collect())
 }
 
 impl Machine {
@@ -67,8 +113,15 @@ impl Machine {
             // The data lives in memory: quick, and gone with the container.
             .with_mount(Mount::tmpfs_mount("/tmp"))
             .with_startup_timeout(Duration::from_mins(1));
-        let container =
-            request.start().await.with_context(|| format!("the image `{name}` does not start"))?;
+        // It comes to its end although nobody waits for it any more: half a container could not be removed.
+        STARTED.store(true, Ordering::SeqCst);
+        STARTING.fetch_add(1, Ordering::SeqCst);
+        let started = tokio::spawn(async move {
+            let container = request.start().await;
+            STARTING.fetch_sub(1, Ordering::SeqCst);
+            container
+        });
+        let container = started.await?.with_context(|| format!("the image `{name}` does not start"))?;
         Ok(Self::Container(Box::new(container)))
     }
 
@@ -103,8 +156,11 @@ impl Machine {
                 let script = format!("export PATH={} LANG=C.UTF-8\n{script}", postgresql_path(folder));
                 let mut command = Command::new("chroot");
                 command.arg(format!("--userspec={POSTGRES}")).arg(folder).args(["sh", "-c", &script]);
-                command.stdin(Stdio::null());
-                let output = command.output().await?;
+                command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+                let child = command.spawn()?;
+                let group = Group(child.id());
+                let output = child.wait_with_output().await?;
+                group.forget();
                 (output.status.code().map_or(-1, i64::from), output.stdout, output.stderr)
             }
         };
@@ -113,6 +169,25 @@ impl Machine {
             bail!("exit code {code}: {} {}", text(out), text(err));
         }
         Ok(text(out))
+    }
+}
+
+/// The processes of a script. They end when nobody waits for it any more; a server that it started does not.
+struct Group(Option<u32>);
+
+impl Group {
+    /// The script is over.
+    fn forget(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let id = self.0.and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+        if let Some(id) = id {
+            let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
+        }
     }
 }
 

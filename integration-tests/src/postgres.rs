@@ -47,7 +47,16 @@ pub struct Builder {
     settings: Vec<(String, String)>,
     hba: Option<String>,
     files: Vec<(String, String)>,
-    primary: Option<u16>,
+    primary: Option<Primary>,
+    port: Option<u16>,
+}
+
+/// What a standby streams from.
+#[derive(Debug, Clone)]
+struct Primary {
+    port: u16,
+    /// The slot that is there; none when it makes its own.
+    slot: Option<String>,
 }
 
 impl Builder {
@@ -75,32 +84,70 @@ impl Builder {
     /// Makes it a streaming standby of another server, through a slot named `standby`.
     #[must_use]
     pub fn standby_of(mut self, primary: &Postgres) -> Self {
-        self.primary = Some(primary.port);
+        self.primary = Some(Primary { port: primary.port, slot: None });
+        self
+    }
+
+    /// Makes it a streaming standby of another server, through a slot that is there. Copying the primary leaves the slot
+    /// as it is.
+    #[must_use]
+    pub fn standby_through(mut self, primary: &Postgres, slot: &str) -> Self {
+        self.primary = Some(Primary { port: primary.port, slot: Some(slot.to_owned()) });
+        self
+    }
+
+    /// Listens on this port rather than on one that is free.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = Some(port);
         self
     }
 
     /// Starts it, and waits until it answers.
     pub async fn start(self) -> Result<Postgres> {
         let what = format!("PostgreSQL {}", self.major);
-        let machine =
-            Machine::start(&Image::of(self.major)?.programs()?).await.with_context(|| what.clone())?;
-        let port = free_port()?;
+        let mut tries = if self.port.is_some() { 1 } else { 3 };
+        loop {
+            tries -= 1;
+            let port = self.port.map_or_else(free_port, Ok)?;
+            let error = match self.clone().start_on(port).await {
+                Ok(server) => return Ok(server),
+                Err(error) => error,
+            };
+            // A port that was free may be taken a moment later.
+            if !format!("{error:#}").contains("Address already in use") {
+                return Err(error.context(what));
+            } else if tries == 0 {
+                return Err(error.context(format!("port {port} is taken by another program")).context(what));
+            }
+        }
+    }
+
+    async fn start_on(self, port: u16) -> Result<Postgres> {
+        let image = Image::of(self.major)?;
+        // Asking the engine takes a moment, in which others go on.
+        let programs = tokio::task::spawn_blocking(move || image.programs()).await??;
+        let machine = Machine::start(&programs).await?;
         let home = format!("/tmp/dmf-{port}");
         let mut script = format!("set -e\nmkdir {home}\ncd {home}\n");
-        match self.primary {
+        match &self.primary {
             None => {
                 script += "initdb -D data -U postgres --auth=trust -E UTF8 --locale=C.UTF-8 --data-checksums -N > initdb.log\n";
             }
-            Some(primary) => {
+            Some(Primary { port, slot }) => {
+                let own = if slot.is_none() { " -C -S standby" } else { "" };
                 let _ = writeln!(
                     script,
-                    "pg_basebackup -h 127.0.0.1 -p {primary} -U postgres -D data -R -C -S standby -c fast"
+                    "pg_basebackup -h 127.0.0.1 -p {port} -U postgres -D data -R -c fast{own}"
                 );
             }
         }
         let own = SETTINGS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         script += "cat >> data/postgresql.conf <<'END'\n";
-        for (name, value) in own.chain(self.settings).chain([("port".to_owned(), port.to_string())]) {
+        let slot = self.primary.as_ref().and_then(|primary| primary.slot.clone());
+        let slot = slot.map(|slot| ("primary_slot_name".to_owned(), slot));
+        let more = [("port".to_owned(), port.to_string())].into_iter().chain(slot);
+        for (name, value) in own.chain(self.settings).chain(more) {
             let _ = writeln!(script, "{name} = '{}'", value.replace('\'', "''"));
         }
         let _ = write!(
@@ -112,8 +159,9 @@ impl Builder {
             let _ = write!(script, "cat > data/{name} <<'END'\n{text}\nEND\nchmod 600 data/{name}\n");
         }
         script += "pg_ctl -D data -l log -w -t 60 start > start.log || { cat log >&2; exit 1; }\n";
-        machine.run(&script).await.with_context(|| format!("{what} does not start"))?;
+        // From here on it is taken down whatever happens.
         let server = Postgres { machine, port, major: self.major, home };
+        server.machine.run(&script).await.context("the server does not start")?;
         if self.primary.is_none() {
             server
                 .sql(
@@ -139,7 +187,7 @@ pub struct Postgres {
 impl Postgres {
     /// A server of a major version.
     pub fn major(major: u32) -> Builder {
-        Builder { major, settings: Vec::new(), hba: None, files: Vec::new(), primary: None }
+        Builder { major, settings: Vec::new(), hba: None, files: Vec::new(), primary: None, port: None }
     }
 
     /// A connection string for the monitoring role.

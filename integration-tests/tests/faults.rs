@@ -11,9 +11,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use integration_tests::eventually;
-use integration_tests::exporter::{Builder, Exporter, Samples};
+use integration_tests::exporter::{Builder, Clock, Exporter, Samples};
 use integration_tests::postgres::{MONITOR, PASSWORD, Postgres};
-use integration_tests::setup;
 use tokio::net::{TcpListener, TcpStream};
 
 fn exporter(server: &Postgres) -> Builder {
@@ -543,24 +542,12 @@ async fn ten_thousand_scrapes_leave_nothing_behind() {
 #[tokio::test]
 async fn a_clock_that_is_set_back_changes_nothing() {
     let server = Postgres::major(17).start().await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let clock = folder.path().join("clock");
-    // A file is replaced, so the exporter never reads half a line.
-    let set = |offset: &str| {
-        std::fs::write(folder.path().join("new"), offset).unwrap();
-        std::fs::rename(folder.path().join("new"), &clock).unwrap();
-    };
-    set("+0");
-    let exporter = exporter(&server)
-        .env("LD_PRELOAD", setup::root().join("tools/bin/libfaketime.so.1"))
-        .env("FAKETIME_TIMESTAMP_FILE", &clock)
-        .env("FAKETIME_NO_CACHE", "1")
-        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    let exporter = exporter.start().await.unwrap();
+    let clock = Clock::new().unwrap();
+    let exporter = exporter(&server).clock(&clock).start().await.unwrap();
     let series = |samples: &Samples| samples.iter().filter(|sample| sample.name.starts_with("pg_")).count();
     exporter.scrape().await.unwrap();
     let before = exporter.scrape().await.unwrap();
-    set("-1d");
+    clock.set("-1d").unwrap();
     let after = exporter.scrape().await.unwrap();
     assert_eq!(up(&after), 1.0);
     assert_eq!(series(&after), series(&before));

@@ -19,5 +19,5 @@ pub use self::record::Request;
 pub use self::server::Aws;
 pub use self::state::{
     Account, Certificate, Cluster, Ebs, Event, Instance, InstanceType, Lifecycle, LogFile, Maintenance,
-    Moment, Parameter, ParameterStatus, Role, Scalar, Series, Serverless,
+    Moment, Parameter, ParameterStatus, Role, Scalar, Series, Serverless, metric_names,
 };

@@ -11,17 +11,18 @@ use generator::promql::ast::Expr;
 use integration_tests::images::POSTGRESQL;
 use integration_tests::scenario::clock::{self, Span};
 use integration_tests::scenario::judge::{self, Look, Period, Timeline};
+use integration_tests::scenario::order::in_order;
 use integration_tests::scenario::page::Act;
 use integration_tests::scenario::proof::Proof;
 use integration_tests::scenario::show::{self, Rules};
 use integration_tests::scenario::verdict::Case;
 
-/// Plays the scenario of an alert on a real server.
+/// Plays the scenario of an alert on a real server, or in a fake AWS account.
 #[derive(Debug, Parser)]
 struct Args {
     /// Alerts; all when none is named.
     alerts: Vec<String>,
-    /// Major versions of PostgreSQL; all that the tests know unless given.
+    /// Major versions of PostgreSQL; all that the tests know unless given. Alerts about AWS have none.
     #[arg(long)]
     version: Vec<u32>,
 }
@@ -31,7 +32,7 @@ const HEALTHY: usize = 5;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Args::parse()).await {
+    match in_order(run(Args::parse())).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -46,18 +47,17 @@ async fn run(args: Args) -> Result<bool> {
     let rules = Rules::render(&catalogue)?;
     let cases = show::select(&catalogue, &rules, &args.alerts)?;
     let majors = if args.version.is_empty() { POSTGRESQL.to_vec() } else { args.version };
+    let versions = show::versions(&majors);
     let mut fine = true;
     for case in &cases {
         let threshold =
             Picture::threshold(case).map_or(String::new(), |threshold| format!(", limit {threshold}"));
         println!("{} (for {}{threshold})", &*case.alert.name, case.rule["for"].as_str().unwrap_or("0m"));
-        for major in &majors {
-            println!(
-                "  PostgreSQL {major}   · inactive  - pending  # firing, one per minute of virtual time"
-            );
-            let picture = Picture { rules: &rules, case: *case, acts: Mutex::default() };
+        for version in versions.iter().filter(|version| version.platform() == case.book.platform) {
+            println!("  {version}   · inactive  - pending  # firing, one per minute of virtual time");
+            let picture = Picture { case: *case, acts: Mutex::default() };
             let watch = |act: &Act| picture.show(act);
-            let (_, proofs, _) = show::prove(&rules, &[*case], &[*major], false, &watch).await?;
+            let (_, proofs, _) = show::prove(&rules, &[*case], &[*version], false, &watch).await?;
             let problems: Vec<_> = proofs.iter().flat_map(Proof::problems).collect();
             for problem in &problems {
                 println!("  FAIL {problem}");
@@ -73,7 +73,6 @@ async fn run(args: Args) -> Result<bool> {
 
 /// The picture of one scenario while it is played.
 struct Picture<'a> {
-    rules: &'a Rules,
     case: Case<'a>,
     acts: Mutex<BTreeMap<String, Act>>,
 }
@@ -105,12 +104,13 @@ impl Picture<'_> {
         let start: usize = spans.iter().map(|span| span.minutes).sum();
         spans.push(span(act, if act.name == "healthy" { HEALTHY } else { self.case.lasts() }));
         let end: usize = spans.iter().map(|span| span.minutes).sum::<usize>() - 1;
-        let ages = clock::ages(acts.values(), &self.rules.names);
-        let series = clock::lay_out(&spans, &self.rules.names, &ages);
+        let ages = clock::ages(acts.values(), &self.case.book.names);
+        let series = clock::lay_out(&spans, &self.case.book.names, &ages);
         let look = Look { alert: self.case.alert.name.to_string(), minute: end, expr: self.value() };
-        let timeline = Timeline { series, minutes: end, look: Some(look) };
+        let only = Some([self.case.alert.name.to_string()].into());
+        let timeline = Timeline { series, minutes: end, look: Some(look), only };
         let history =
-            judge::judge(&self.rules.all, &[&timeline])?.pop().context("a timeline has a history")?;
+            judge::judge(&self.case.book.all, &[&timeline])?.pop().context("a timeline has a history")?;
         let bar = |minute: usize| {
             let at = minute as u64 * clock::STEP;
             let covers = |period: &&Period| {

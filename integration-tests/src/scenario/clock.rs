@@ -3,19 +3,19 @@
 //! A series of an act is extended in one of four ways. A counter goes on linearly, at the rate between the act's
 //! first and last observation, and starts where it was in the act before; when it became smaller, it was reset, and
 //! starts from what was seen. A gauge in seconds that grew as fast as time passed is an age: it goes on by a
-//! second per second. A Unix time moves to the clock's own time. Everything else stays as it was last seen. A
-//! series that is not there any more gets Prometheus' mark of staleness.
+//! second per second. A Unix time moves to the clock's own time, which starts at 0. Everything else stays as it was last
+//! seen. A series that is not there any more gets Prometheus' mark of staleness.
+//!
+//! Where an act has a pace, each observation stands for that many minutes, and the last goes on as above.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::page::{Act, Observation, Page};
 
 /// Seconds between two scrapes, and between two evaluations.
 pub const STEP: u64 = 60;
-
-/// `job` of the exporters.
-pub const JOB: &str = "postgresql-exporter";
 
 /// Series with promtool's values notation.
 pub type Series = BTreeMap<String, String>;
@@ -42,14 +42,15 @@ struct Seen {
 fn seen(observation: &Observation, names: &BTreeSet<String>, known: bool) -> BTreeMap<String, Seen> {
     let mut found = BTreeMap::new();
     for (instance, page) in &observation.pages {
-        let own = |name: &str| format!("{name}{{instance=\"{instance}\",job=\"{JOB}\"}}");
+        let job = observation.job;
+        let own = |name: &str| format!("{name}{{instance=\"{instance}\",job=\"{job}\"}}");
         if known {
             found.insert(own("up"), Seen { value: f64::from(u8::from(page.is_some())), counter: false });
         }
         let Some(page) = page else { continue };
         let took = Seen { value: page.took.as_secs_f64(), counter: false };
         found.insert(own("scrape_duration_seconds"), took);
-        found.extend(samples(page, names, instance));
+        found.extend(samples(page, names, instance, job));
     }
     found
 }
@@ -58,9 +59,10 @@ fn samples<'a>(
     page: &'a Page,
     names: &'a BTreeSet<String>,
     instance: &'a str,
+    job: &'a str,
 ) -> impl Iterator<Item = (String, Seen)> + 'a {
     page.samples.iter().filter(|sample| names.contains(&sample.name)).map(move |sample| {
-        let mut series = format!("{}{{instance=\"{instance}\",job=\"{JOB}\"", sample.name);
+        let mut series = format!("{}{{instance=\"{instance}\",job=\"{job}\"", sample.name);
         for (label, value) in &sample.labels {
             let _ = write!(series, ",{label}=\"{}\"", escape(value));
         }
@@ -81,7 +83,7 @@ fn name_of(series: &str) -> &str {
 pub fn ages<'a>(acts: impl Iterator<Item = &'a Act>, names: &BTreeSet<String>) -> BTreeSet<String> {
     let mut ages = BTreeSet::new();
     for act in acts {
-        for pair in act.observations.windows(2) {
+        for pair in act.observations.windows(2).filter(|_| act.pace.is_none()) {
             let elapsed = pair[1].at.duration_since(pair[0].at).as_secs_f64();
             let (before, after) = (seen(&pair[0], names, true), seen(&pair[1], names, true));
             for (series, now) in after.iter().filter(|(series, seen)| {
@@ -102,28 +104,69 @@ pub fn ages<'a>(acts: impl Iterator<Item = &'a Act>, names: &BTreeSet<String>) -
 pub fn lay_out(spans: &[Span], names: &BTreeSet<String>, ages: &BTreeSet<String>) -> Series {
     let mut lines: BTreeMap<String, Line> = BTreeMap::new();
     let mut past = 0;
-    for span in spans {
-        let observations = &span.act.observations;
-        let (Some(first), Some(last)) = (observations.first(), observations.last()) else { continue };
-        let elapsed = last.at.duration_since(first.at).as_secs_f64();
-        let (start, end) = (seen(first, names, span.known), seen(last, names, span.known));
+    let epoch = spans.first().and_then(|span| span.act.observations.first()).map_or(0.0, unix_time);
+    for part in spans.iter().flat_map(parts) {
+        let (start, end) = (seen(part.start, names, part.known), seen(part.end, names, part.known));
         for (series, now) in &end {
-            let rate = match start.get(series).filter(|_| now.counter && elapsed > 0.0) {
-                Some(then) => (now.value - then.value).max(0.0) / elapsed * STEP as f64,
+            let shift = if name_of(series).ends_with("_timestamp_seconds") { epoch } else { 0.0 };
+            let now = Seen { value: now.value - shift, ..*now };
+            let rate = match start.get(series).filter(|_| now.counter && part.elapsed > 0.0) {
+                Some(then) => (now.value - then.value).max(0.0) / part.elapsed * STEP as f64,
                 None if ages.contains(name_of(series)) => STEP as f64,
                 None => 0.0,
             };
-            let value =
-                start.get(series).map_or(now.value, |then| if now.counter { then.value } else { now.value });
+            let from_start = now.counter && !part.paced;
+            let value = start.get(series).filter(|_| from_start).map_or(now.value, |then| then.value);
             let line = lines.entry(series.clone()).or_insert_with(|| Line::absent(past));
-            line.add(Seen { value, ..*now }, now.value, rate, span.minutes);
+            line.add(Seen { value, ..now }, now.value, rate, part.minutes);
         }
         for (_, line) in lines.iter_mut().filter(|(series, _)| !end.contains_key(*series)) {
-            line.miss(span.minutes);
+            line.miss(part.minutes);
         }
-        past += span.minutes;
+        past += part.minutes;
     }
     lines.into_iter().map(|(series, line)| (series, line.text)).collect()
+}
+
+/// A piece of a state: what was seen at its end, and what goes on from there.
+struct Part<'a> {
+    start: &'a Observation,
+    end: &'a Observation,
+    /// Seconds from one to the other.
+    elapsed: f64,
+    minutes: usize,
+    known: bool,
+    paced: bool,
+}
+
+/// A state in one piece; or, with a pace, one for each observation.
+fn parts<'a>(span: &Span<'a>) -> Vec<Part<'a>> {
+    let Span { act, minutes, known } = *span;
+    let observations = &act.observations;
+    let (Some(first), Some(last)) = (observations.first(), observations.last()) else { return Vec::new() };
+    let Some(pace) = act.pace else {
+        let elapsed = last.at.duration_since(first.at).as_secs_f64();
+        return vec![Part { start: first, end: last, elapsed, minutes, known, paced: false }];
+    };
+    let mut rest = minutes;
+    let mut parts = Vec::new();
+    for (index, end) in observations.iter().enumerate() {
+        let is_last = index + 1 == observations.len();
+        let minutes = if is_last { rest } else { pace.min(rest) };
+        rest -= minutes;
+        let before = index.checked_sub(1).and_then(|before| observations.get(before)).filter(|_| is_last);
+        let elapsed = before.map_or(0.0, |_| pace as f64 * STEP as f64);
+        if minutes > 0 {
+            parts.push(Part { start: before.unwrap_or(end), end, elapsed, minutes, known, paced: true });
+        }
+    }
+    parts
+}
+
+/// When an observation was made, in whole seconds since 1970.
+fn unix_time(observation: &Observation) -> f64 {
+    let time = SystemTime::now().checked_sub(observation.at.elapsed()).unwrap_or(UNIX_EPOCH);
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64().round()
 }
 
 /// One series while it is laid out.
@@ -171,13 +214,15 @@ mod tests {
     use super::*;
     use std::time::{Duration, Instant};
 
+    const JOB: &str = "j";
+
     fn act(start: Instant, texts: &[&str]) -> Act {
         let observations = texts.iter().zip(0..).map(|(text, second)| {
             let page = (!text.is_empty()).then(|| Page::parse(text, Duration::from_millis(20)));
             let pages = BTreeMap::from([("e1".to_owned(), page)]);
-            Observation { at: start + Duration::from_secs(second), pages }
+            Observation { at: start + Duration::from_secs(second), job: JOB, pages }
         });
-        Act { name: "n".to_owned(), observations: observations.collect() }
+        Act { name: "n".to_owned(), observations: observations.collect(), pace: None }
     }
 
     fn page(queries: u32, age: u32, more: &str) -> String {
@@ -208,5 +253,28 @@ mod tests {
         let unknown = Span { known: false, ..spans[3] };
         let series = lay_out(&[spans[0], unknown], &names, &ages);
         assert_eq!(series[&format!("up{{instance=\"e1\",job=\"{JOB}\"}}")], "1+0x2 stale _x2 ");
+    }
+
+    #[test]
+    fn with_a_pace_each_observation_stands_for_minutes() {
+        let now = Instant::now();
+        let at = unix_time(&act(now, &["x 1"]).observations[0]);
+        let text = |queries: u32, x: u32| {
+            format!(
+                "# TYPE q_total counter\nq_total {queries}\nx {x}\nend_timestamp_seconds {}\n",
+                at + 1000.0
+            )
+        };
+        let moving = act(now, &[&text(1, 7), &text(2, 8), &text(4, 9)]);
+        let moving = Act { pace: Some(5), ..moving };
+        let names = ["q_total", "x", "end_timestamp_seconds"].map(str::to_owned).into();
+        let of = |minutes: usize, name: &str| {
+            let series = lay_out(&[Span { act: &moving, minutes, known: true }], &names, &BTreeSet::new());
+            series[&format!("{name}{{instance=\"e1\",job=\"{JOB}\"}}")].trim().to_owned()
+        };
+        assert_eq!(of(20, "x"), "7+0x4 8+0x4 9+0x9");
+        assert_eq!(of(20, "q_total"), "1+0x4 2+0x4 4+0.4x9");
+        assert_eq!(of(7, "x"), "7+0x4 8+0x1");
+        assert_eq!(of(5, "end_timestamp_seconds"), "1000+0x4");
     }
 }

@@ -5,12 +5,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use catalogue::component::Platform;
 use catalogue::load::EVIDENCE;
-use catalogue::scenario::Kind;
+use catalogue::scenario::{Fate, Kind};
 use catalogue::{Alert, Catalogue};
 use data_encoding::HEXLOWER;
 use serde_json::{Map, Value, json};
 
+use super::account::HEALTHY;
 use super::proof::Proof;
 use super::runbook;
 use super::show::{Rules, Takes, proven};
@@ -33,7 +35,8 @@ pub fn read() -> Result<Value> {
     }
 }
 
-/// What an alert's evidence depends on: its rule, its scenario, the SQL of its runbook, the queries of its metrics.
+/// What an alert's evidence depends on: its rule, its scenario, the SQL of its runbook, the queries of its metrics, and
+/// the rules that fire when something is gone.
 pub fn hash(catalogue: &Catalogue, rules: &Rules, alert: &Alert) -> Result<String> {
     let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
     let mut add = |name: &str, text: &str| {
@@ -43,12 +46,24 @@ pub fn hash(catalogue: &Catalogue, rules: &Rules, alert: &Alert) -> Result<Strin
         }
     };
     add("versions", &format!("{POSTGRESQL:?}"));
-    add("alert.yaml", &alert.source.text);
+    add("alert.yaml", &alert.definition());
     add("scenario.yaml", alert.scenario.as_ref().map_or("", |scenario| &scenario.source.text));
     for (file, text) in runbook::files(alert)? {
         add(&file, &text);
     }
-    let rule = rules.of(alert)?;
+    let gone = alert.scenario.as_ref().and_then(|scenario| scenario.play()).map(|play| &play.gone);
+    for fate in gone.into_iter().flat_map(|gone| [&gone.exporter, &gone.target]) {
+        let other = match fate {
+            Fate::KeepsFiring => continue,
+            Fate::Handover(name) => catalogue.alerts().find(|(_, other)| *other.name == **name),
+        };
+        let (_, other) = other.with_context(|| format!("`{}` hands over to nobody", &*alert.name))?;
+        add("alert.yaml of the other", &other.definition());
+    }
+    let (book, rule) = rules.of(alert)?;
+    if book.platform == Platform::Aws {
+        add("account.yaml", HEALTHY);
+    }
     for (_, query) in catalogue.queries() {
         if query.metrics.iter().any(|metric| Rules::reads(rule, &metric.series)) {
             add(query.source.file_name(), &query.source.text);
@@ -119,7 +134,7 @@ fn entry_of(alert: &Alert, hash: &str, takes: &Takes, proofs: &[Proof]) -> Resul
         entry.insert("texts".to_owned(), json!(texts));
         entry.insert("sql".to_owned(), Value::Object(sql));
         entry.insert("samples".to_owned(), json!(proof.samples));
-        versions.insert(proof.major.to_string(), Value::Object(entry));
+        versions.insert(proof.version.key(), Value::Object(entry));
     }
     ensure!(!versions.is_empty(), "`{}` was not played", &*alert.name);
     Ok(json!({ "hash": hash, "versions": versions }))

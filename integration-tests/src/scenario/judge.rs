@@ -2,7 +2,7 @@
 //!
 //! promtool only compares. Each question is asked with an empty expectation, and the answer is what it "got".
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -24,6 +24,8 @@ pub struct Timeline {
     pub minutes: usize,
     /// What is looked at more closely.
     pub look: Option<Look>,
+    /// The alerts that matter; all unless given.
+    pub only: Option<BTreeSet<String>>,
 }
 
 /// An alert whose texts and value are asked for.
@@ -75,22 +77,18 @@ pub struct History {
     pub values: Vec<(Labels, f64)>,
 }
 
-/// Judges all timelines: half of them in each of two processes.
+/// Judges all timelines, in two processes that have about as much to do.
 pub fn judge(rules: &[Value], timelines: &[&Timeline]) -> Result<Vec<History>> {
     let program = programs("PROMTOOL", "promtool")?.pop().context("promtool is installed")?.canonicalize()?;
     let folder = tempfile::tempdir()?;
-    std::fs::write(
-        folder.path().join("rules.json"),
-        json!({ "groups": [{ "name": "all", "rules": rules }] }).to_string(),
-    )?;
-    let half = timelines.len().div_ceil(2).max(1);
+    let shares = shares(rules, timelines);
     let outputs: Result<Vec<_>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = timelines
-            .chunks(half)
+        let threads: Vec<_> = shares
+            .iter()
             .enumerate()
-            .map(|(chunk, timelines)| {
+            .map(|(share, work)| {
                 let (program, folder) = (&program, folder.path());
-                scope.spawn(move || run(program, folder, chunk, half, rules, timelines))
+                scope.spawn(move || run(program, folder, share, work, rules))
             })
             .collect();
         let join = |thread: std::thread::ScopedJoinHandle<_>| {
@@ -105,24 +103,52 @@ pub fn judge(rules: &[Value], timelines: &[&Timeline]) -> Result<Vec<History>> {
     Ok(histories)
 }
 
-fn run(
-    program: &PathBuf,
-    folder: &Path,
-    chunk: usize,
-    size: usize,
-    rules: &[Value],
-    timelines: &[&Timeline],
-) -> Result<String> {
-    let tests: Vec<_> = timelines
+/// The rules that are evaluated over a timeline.
+fn evaluated<'a>(rules: &'a [Value], timeline: &Timeline) -> Vec<&'a Value> {
+    let only = timeline.only.as_ref();
+    rules
+        .iter()
+        .filter(|rule| only.is_none_or(|only| only.iter().any(|name| rule["alert"] == **name)))
+        .collect()
+}
+
+/// Timelines with their numbers, by the rules that are evaluated over them.
+type Work<'a> = BTreeMap<Option<&'a BTreeSet<String>>, Vec<(usize, &'a Timeline)>>;
+
+fn shares<'a>(rules: &[Value], timelines: &[&'a Timeline]) -> [Work<'a>; 2] {
+    let mut all: Vec<_> = timelines
         .iter()
         .enumerate()
-        .map(|(index, timeline)| test(chunk * size + index, timeline, rules))
+        .map(|(index, timeline)| (timeline.minutes * evaluated(rules, timeline).len(), index, *timeline))
         .collect();
-    let file = json!({ "rule_files": ["rules.json"], "evaluation_interval": "1m", "tests": tests });
-    let name = format!("{chunk}.json");
-    std::fs::write(folder.join(&name), file.to_string())?;
+    all.sort_by_key(|(cost, index, _)| (std::cmp::Reverse(*cost), *index));
+    let (mut shares, mut costs) = ([Work::new(), Work::new()], [0, 0]);
+    for (cost, index, timeline) in all {
+        let lighter = usize::from(costs[1] < costs[0]);
+        costs[lighter] += cost;
+        shares[lighter].entry(timeline.only.as_ref()).or_default().push((index, timeline));
+    }
+    shares
+}
+
+fn run(program: &PathBuf, folder: &Path, share: usize, work: &Work, rules: &[Value]) -> Result<String> {
+    let mut names = Vec::new();
+    for (number, timelines) in work.values().enumerate() {
+        let own = evaluated(rules, timelines[0].1);
+        let rules_name = format!("rules-{share}-{number}.json");
+        let groups = json!({ "groups": [{ "name": "all", "rules": own }] });
+        std::fs::write(folder.join(&rules_name), groups.to_string())?;
+        let tests: Vec<_> = timelines.iter().map(|(index, timeline)| test(*index, timeline, rules)).collect();
+        let file = json!({ "rule_files": [rules_name], "evaluation_interval": "1m", "tests": tests });
+        let name = format!("{share}-{number}.json");
+        std::fs::write(folder.join(&name), file.to_string())?;
+        names.push(name);
+    }
+    if names.is_empty() {
+        return Ok(String::new());
+    }
     let mut command = Command::new(program);
-    command.current_dir(folder).env("TMPDIR", ".").args(["test", "rules", &name]);
+    command.current_dir(folder).env("TMPDIR", ".").args(["test", "rules"]).args(names);
     let output = command.stdin(Stdio::null()).output().context("promtool runs")?;
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     if !output.status.success() && !said.contains("# case ") {
@@ -269,15 +295,20 @@ mod tests {
             series: Series::from([("x{target=\"db \\\"1\\\"\"}".to_owned(), values.to_owned())]),
             minutes: 40,
             look: Some(Look { alert: "A".to_owned(), minute: 20, expr: None }),
+            only: None,
         };
-        let (fires, quiet) = (timeline("1x10 10x20 1x10"), timeline("1x40"));
-        let histories = judge(&[rule], &[&fires, &quiet, &fires]).unwrap();
+        let other = json!({ "alert": "B", "expr": "x > 0" });
+        let only = |timeline| Timeline { only: Some(BTreeSet::from(["A".to_owned()])), ..timeline };
+        let (fires, quiet) = (timeline("1x10 10x20 1x10"), only(timeline("1x40")));
+        let histories = judge(&[rule, other], &[&fires, &quiet, &fires]).unwrap();
         assert!(histories[1].periods.is_empty() && histories[1].texts.is_empty());
         for history in [&histories[0], &histories[2]] {
-            let firing: Vec<_> = history.periods.iter().filter(|period| period.firing).collect();
+            let of = |name| history.periods.iter().filter(move |period| period.alert() == name);
+            assert_eq!(of("B").count(), 1, "{history:?}");
+            let firing: Vec<_> = of("A").filter(|period| period.firing).collect();
             assert_eq!((firing[0].first, firing[0].last, firing[0].is_whole()), (960, 1860, true));
             assert_eq!(firing[0].labels["target"], "db \"1\"");
-            assert_eq!(history.periods.iter().find(|period| !period.firing).unwrap().first, 660);
+            assert_eq!(of("A").find(|period| !period.firing).unwrap().first, 660);
             assert_eq!(history.texts[0].1["description"], "db \"1\" at 10");
             assert!((history.values[0].1 - 10.0).abs() < f64::EPSILON);
         }

@@ -33,6 +33,8 @@ impl Page {
 pub struct Observation {
     /// When.
     pub at: Instant,
+    /// `job` of the exporters.
+    pub job: &'static str,
     /// The pages.
     pub pages: BTreeMap<String, Option<Page>>,
 }
@@ -44,6 +46,8 @@ pub struct Act {
     pub name: String,
     /// What was seen.
     pub observations: Vec<Observation>,
+    /// Minutes of virtual time from one observation to the next, where they stand for longer than they took.
+    pub pace: Option<usize>,
 }
 
 impl Act {

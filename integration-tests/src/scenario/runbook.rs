@@ -42,6 +42,11 @@ fn read(alert: &Alert, file: &str) -> Result<String> {
     std::fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))
 }
 
+/// The files of a runbook that only read.
+pub fn reading(alert: &Alert) -> Result<Vec<(String, String)>> {
+    Ok(files(alert)?.into_iter().filter(|(_, text)| !has_variables(text)).collect())
+}
+
 /// Whether a script needs variables of psql: then it changes something, and is a mitigation.
 fn has_variables(text: &str) -> bool {
     let code = text.lines().filter(|line| !line.trim_start().starts_with("--"));
@@ -53,7 +58,7 @@ fn has_variables(text: &str) -> bool {
 
 /// Runs every file of the runbook that only reads, while the exporters scrape, until all show what they must.
 pub async fn diagnose(stage: &Stage, alert: &Alert, shows: &[Show]) -> Result<Results> {
-    let files = files(alert)?;
+    let files = reading(alert)?;
     let start = Instant::now();
     let within = shows
         .iter()
@@ -64,7 +69,7 @@ pub async fn diagnose(stage: &Stage, alert: &Alert, shows: &[Show]) -> Result<Re
         // A scrape is under way, because one file looks at the exporter's own statements.
         let work = async {
             let mut results = Results::new();
-            for (file, text) in files.iter().filter(|(_, text)| !has_variables(text)) {
+            for (file, text) in &files {
                 let show = shows.iter().find(|show| *show.file == **file);
                 let rows =
                     query(stage, show, text).await.with_context(|| format!("`{file}` of the runbook"))?;

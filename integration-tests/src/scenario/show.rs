@@ -1,49 +1,64 @@
-//! Plays many scenarios on many versions: one server per version for all that can share it, and one run of promtool
-//! for everything.
+//! Plays many scenarios on many versions: one stage per version for all that can share it, and one run of promtool
+//! for each component.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
-use catalogue::{Alert, Catalogue};
+use catalogue::component::{Component, Platform};
+use catalogue::step::{self, Action};
+use catalogue::{Alert, Catalogue, Problems};
 use generator::render::chart;
 use serde_json::Value;
 
+use super::account::{Draft, refuse};
+use super::cloud::Cloud;
 use super::page::Act;
 use super::play::{self, Recording, Watch};
 use super::proof::{self, Proof};
+use super::scene::Scene;
 use super::stage::Stage;
 use super::verdict::Case;
 use crate::helm::Helm;
 use crate::{images, setup};
 
-/// The component whose alerts are proven with a server.
-const COMPONENT: &str = "postgresql";
-
-/// The rules of the component, as its chart renders them.
+/// The rules of one component, as its chart renders them.
 #[derive(Debug)]
-pub struct Rules {
+pub struct Book {
+    /// What its scenarios play on.
+    pub platform: Platform,
     /// The rules.
     pub all: Vec<Value>,
     /// Every word in their expressions, and with that the names of all series that they read.
     pub names: BTreeSet<String>,
 }
 
+/// The rules of all components whose alerts are proven.
+#[derive(Debug)]
+pub struct Rules(Vec<Book>);
+
 impl Rules {
-    /// Renders the chart from content.
+    /// Renders the charts from content.
     pub fn render(catalogue: &Catalogue) -> Result<Self> {
-        let component = catalogue.components.iter().find(|component| &*component.name == COMPONENT);
-        let component = component.with_context(|| format!("content has no component `{COMPONENT}`"))?;
         let folder = tempfile::tempdir()?;
         let charts = folder.path().join("charts");
         chart::render(catalogue, chart::Release::default()).write(&charts)?;
         let helm = Helm::all()?.pop().context("helm is installed")?;
-        let rules = helm.rules_of(&charts, &component.about.chart)?;
-        let all: Vec<Value> = rules.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
-        let words = all.iter().filter_map(|rule| rule["expr"].as_str()).flat_map(|expr| {
-            expr.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':').map(str::to_owned)
+        let books = shown(catalogue).map(|component| {
+            let rules = helm.rules_of(&charts, &component.about.chart)?;
+            let all: Vec<Value> = rules.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
+            let words = all.iter().filter_map(|rule| rule["expr"].as_str()).flat_map(|expr| {
+                expr.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':').map(str::to_owned)
+            });
+            let names = words.collect();
+            Ok(Book { platform: component.platform(), all, names })
         });
-        Ok(Self { names: words.collect(), all })
+        books.collect::<Result<_>>().map(Self)
+    }
+
+    /// The rules of each component.
+    pub fn books(&self) -> &[Book] {
+        &self.0
     }
 
     /// Whether a rule reads a series, given by its name or with labels.
@@ -53,11 +68,59 @@ impl Rules {
         expr.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == name)
     }
 
-    /// The rule of an alert.
-    pub fn of(&self, alert: &Alert) -> Result<&Value> {
-        let rule = self.all.iter().find(|rule| rule["alert"] == *alert.name);
-        rule.with_context(|| format!("the chart does not render `{}`", &*alert.name))
+    /// The rule of an alert, and those of its component.
+    pub fn of(&self, alert: &Alert) -> Result<(&Book, &Value)> {
+        let rules = self.0.iter().flat_map(|book| book.all.iter().map(move |rule| (book, rule)));
+        let mut found = rules.filter(|(_, rule)| rule["alert"] == *alert.name);
+        found.next().with_context(|| format!("no chart renders `{}`", &*alert.name))
     }
+}
+
+/// The components whose alerts are proven.
+fn shown(catalogue: &Catalogue) -> impl Iterator<Item = &Component> {
+    let proven = |component: &&Component| component.alerts.iter().any(|alert| alert.scenario.is_some());
+    catalogue.components.iter().filter(proven)
+}
+
+/// What a scenario was played on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// A server of this major version.
+    PostgreSql(u32),
+    /// An AWS account.
+    Aws,
+}
+
+impl Version {
+    /// What it is called in the evidence.
+    pub fn key(self) -> String {
+        match self {
+            Self::PostgreSql(major) => major.to_string(),
+            Self::Aws => "aws".to_owned(),
+        }
+    }
+
+    /// What it is a version of.
+    pub fn platform(self) -> Platform {
+        match self {
+            Self::PostgreSql(_) => Platform::Server,
+            Self::Aws => Platform::Aws,
+        }
+    }
+}
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::PostgreSql(major) => write!(f, "PostgreSQL {major}"),
+            Self::Aws => f.write_str("AWS"),
+        }
+    }
+}
+
+/// These majors of PostgreSQL, and AWS.
+pub fn versions(majors: &[u32]) -> Vec<Version> {
+    majors.iter().map(|major| Version::PostgreSql(*major)).chain([Version::Aws]).collect()
 }
 
 /// The catalogue of the repository.
@@ -81,13 +144,12 @@ pub fn catalogue() -> Result<Catalogue> {
     loaded.catalogue.context("content is there")
 }
 
-/// The alerts that are proven with a server.
+/// The alerts that are proven.
 pub fn proven(catalogue: &Catalogue) -> Vec<&Alert> {
-    let own = catalogue.alerts().filter(|(component, _)| &*component.name == COMPONENT);
-    own.map(|(_, alert)| alert).collect()
+    shown(catalogue).flat_map(|component| &component.alerts).collect()
 }
 
-/// The named alerts of the component that have a scenario, or all.
+/// The named alerts that have a scenario, or all. What their steps do to an AWS account must be possible.
 pub fn select<'a>(catalogue: &'a Catalogue, rules: &'a Rules, names: &[String]) -> Result<Vec<Case<'a>>> {
     let own = proven(catalogue);
     for name in names {
@@ -101,15 +163,27 @@ pub fn select<'a>(catalogue: &'a Catalogue, rules: &'a Rules, names: &[String]) 
     let wanted =
         own.into_iter().filter(|alert| names.is_empty() || names.iter().any(|name| **name == *alert.name));
     let cases = wanted.filter_map(|alert| Some((alert, alert.scenario.as_ref()?.play()?)));
-    cases.map(|(alert, play)| Ok(Case { alert, play, rule: rules.of(alert)? })).collect()
+    let case = |(alert, play)| {
+        let (book, rule) = rules.of(alert)?;
+        Ok(Case { alert, play, rule, book })
+    };
+    let cases: Vec<Case> = cases.map(case).collect::<Result<_>>()?;
+    let mut problems = Problems::default();
+    for (_, step) in cases.iter().flat_map(|case| case.play.steps()) {
+        if let Action::Aws(step::Aws::Change(node)) = &step.action {
+            Draft::healthy()?.merge(node, &mut problems);
+        }
+    }
+    refuse(problems)?;
+    Ok(cases)
 }
 
 /// A scenario on a version: what was recorded, or why it could not be played.
 pub struct Take<'a> {
     /// The alert.
     pub case: Case<'a>,
-    /// The major version.
-    pub major: u32,
+    /// What it was played on.
+    pub version: Version,
     /// What was recorded.
     pub recording: Result<Recording>,
 }
@@ -118,8 +192,8 @@ pub struct Take<'a> {
 pub struct Takes<'a> {
     /// The scenarios.
     pub scenarios: Vec<Take<'a>>,
-    /// Healthy servers under load.
-    pub loads: Vec<(u32, Result<Act>)>,
+    /// Healthy servers under load, and a healthy account.
+    pub loads: Vec<(Version, Result<Act>)>,
 }
 
 /// Whether a scenario needs a server of its own: it waits so long that others would wait for it.
@@ -127,87 +201,129 @@ fn is_slow(case: &Case) -> bool {
     case.play.runbook.shows.iter().any(|show| show.within.is_some())
 }
 
-fn fits(case: &Case, major: u32) -> bool {
-    case.play.versions.is_empty() || case.play.versions.contains(&major)
+fn fits(case: &Case, version: Version) -> bool {
+    let wanted = &case.play.versions;
+    let of_this = match version {
+        Version::PostgreSql(major) => wanted.is_empty() || wanted.contains(&major),
+        Version::Aws => true,
+    };
+    case.book.platform == version.platform() && of_this
+}
+
+/// Scenarios that follow each other on one stage; the last may be healthy everyday work.
+struct Program<'a> {
+    version: Version,
+    cases: Vec<Case<'a>>,
+    everyday: bool,
+}
+
+/// As many accounts are played side by side: each waits for its exporter most of the time.
+const ACCOUNTS: usize = 3;
+
+fn programs<'a>(cases: &[Case<'a>], version: Version, everyday: bool) -> Vec<Program<'a>> {
+    let own: Vec<_> = cases.iter().filter(|case| fits(case, version)).copied().collect();
+    let parts = match version {
+        Version::PostgreSql(_) => {
+            let (slow, quick): (Vec<_>, Vec<_>) = own.into_iter().partition(is_slow);
+            slow.into_iter().map(|case| vec![case]).chain([quick]).collect()
+        }
+        Version::Aws => {
+            let every = |first| own.iter().skip(first).step_by(ACCOUNTS).copied().collect();
+            (0..ACCOUNTS).map(every).collect::<Vec<Vec<_>>>()
+        }
+    };
+    let last = parts.len() - 1;
+    let program = |(index, cases)| Program { version, cases, everyday: everyday && index == last };
+    parts.into_iter().enumerate().map(program).collect()
 }
 
 /// Plays everything: the versions side by side.
-pub async fn record<'a>(cases: &[Case<'a>], majors: &[u32], load: bool, watch: Watch<'_>) -> Takes<'a> {
-    let mut lanes = Vec::new();
-    for major in majors {
-        let own: Vec<_> = cases.iter().filter(|case| fits(case, *major)).copied().collect();
-        let (slow, quick): (Vec<_>, Vec<_>) = own.into_iter().partition(is_slow);
-        lanes.extend(slow.into_iter().map(|case| (*major, vec![case], false)));
-        lanes.push((*major, quick, load));
-    }
-    let lanes = lanes.into_iter().map(async |(major, cases, load)| lane(major, &cases, load, watch).await);
+pub async fn record<'a>(
+    cases: &[Case<'a>],
+    versions: &[Version],
+    everyday: bool,
+    watch: Watch<'_>,
+) -> Takes<'a> {
+    let programs = versions.iter().flat_map(|version| programs(cases, *version, everyday));
+    let parts = programs.map(async |program| match program.version {
+        Version::PostgreSql(major) => program.play(async || Stage::new(major).await, watch).await,
+        Version::Aws => program.play(Cloud::new, watch).await,
+    });
     let mut takes = Takes { scenarios: Vec::new(), loads: Vec::new() };
-    for (scenarios, load) in futures_util::future::join_all(lanes).await {
+    for (scenarios, load) in futures_util::future::join_all(parts).await {
         takes.scenarios.extend(scenarios);
         takes.loads.extend(load);
     }
-    takes.scenarios.sort_by(|a, b| (&*a.case.alert.name, a.major).cmp(&(&*b.case.alert.name, b.major)));
+    takes.scenarios.sort_by(|a, b| (&*a.case.alert.name, a.version).cmp(&(&*b.case.alert.name, b.version)));
     takes
 }
 
-type Lane<'a> = (Vec<Take<'a>>, Option<(u32, Result<Act>)>);
+type Part<'a> = (Vec<Take<'a>>, Option<(Version, Result<Act>)>);
 
-/// One scenario after the other on one server. One that fails may have left anything, so the next gets a new server.
-async fn lane<'a>(major: u32, cases: &[Case<'a>], load: bool, watch: Watch<'_>) -> Lane<'a> {
-    let mut stage: Option<Stage> = None;
-    let mut takes = Vec::new();
-    for case in cases {
-        let recording = async {
-            let own = match stage.take() {
-                Some(stage) => stage,
-                None => Stage::new(major).await?,
+impl<'a> Program<'a> {
+    /// One scenario after the other on one stage. One that fails may have left anything, so the next gets a new one.
+    async fn play<S: Scene>(self, new: impl AsyncFn() -> Result<S>, watch: Watch<'_>) -> Part<'a> {
+        let Self { version, cases, everyday } = self;
+        let mut stage: Option<S> = None;
+        let mut takes = Vec::new();
+        for case in cases {
+            let recording = async {
+                let own = match stage.take() {
+                    Some(stage) => stage,
+                    None => new().await?,
+                };
+                let own = stage.insert(own);
+                play::play(own, case.alert, case.play, watch).await
             };
-            let own = stage.insert(own);
-            play::play(own, case.alert, case.play, watch).await
-        };
-        let recording =
-            recording.await.with_context(|| format!("`{}` on PostgreSQL {major}", &*case.alert.name));
-        if recording.is_err() {
-            stage = None;
+            let recording = recording.await.with_context(|| format!("`{}` on {version}", &*case.alert.name));
+            if recording.is_err() {
+                stage = None;
+            }
+            takes.push(Take { case, version, recording });
         }
-        takes.push(Take { case: *case, major, recording });
-    }
-    let load = if load {
+        if !everyday {
+            return (takes, None);
+        }
         let act = async {
             let mut own = match stage {
                 Some(stage) => stage,
-                None => Stage::new(major).await?,
+                None => new().await?,
             };
-            play::load(&mut own).await
+            own.everyday("healthy under load").await
         };
-        Some((major, act.await.with_context(|| format!("load on PostgreSQL {major}"))))
-    } else {
-        None
-    };
-    (takes, load)
+        (takes, Some((version, act.await.with_context(|| format!("everyday work on {version}")))))
+    }
 }
 
-/// Plays and judges, and takes everything down when somebody interrupts.
+/// Plays and judges.
 pub async fn prove<'a>(
     rules: &Rules,
     cases: &[Case<'a>],
-    majors: &[u32],
-    load: bool,
+    versions: &[Version],
+    everyday: bool,
     watch: Watch<'_>,
 ) -> Result<(Takes<'a>, Vec<Proof>, Vec<String>)> {
-    if images::engine_answers() {
+    let played = |version: &&Version| everyday || cases.iter().any(|case| fits(case, **version));
+    let versions: Vec<Version> = versions.iter().filter(played).copied().collect();
+    let majors: Vec<u32> = versions
+        .iter()
+        .filter_map(|version| match version {
+            Version::PostgreSql(major) => Some(*major),
+            Version::Aws => None,
+        })
+        .collect();
+    if !majors.is_empty() && images::engine_answers() {
         crate::machine::sweep()?;
     }
     for major in majors {
-        images::Image::of(*major)?.programs()?;
+        let what = || match cases {
+            [case] => format!("`{}` on PostgreSQL {major}", &*case.alert.name),
+            _ => format!("{} scenarios on PostgreSQL {major}", cases.len()),
+        };
+        images::Image::of(major).and_then(images::Image::programs).with_context(what)?;
     }
-    let mut ended = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let start = Instant::now();
-    let takes = tokio::select! {
-        takes = record(cases, majors, load, watch) => takes,
-        _ = tokio::signal::ctrl_c() => bail!("interrupted: the servers and exporters are gone"),
-        _ = ended.recv() => bail!("ended: the servers and exporters are gone"),
-    };
+    let takes = record(cases, &versions, everyday, watch).await;
     let played = start.elapsed();
     let (proofs, unhealthy) = proof::judge(rules, &takes)?;
     eprintln!(

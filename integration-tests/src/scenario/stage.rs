@@ -1,16 +1,20 @@
-//! Where a scenario plays: a server with an application's database, exporters that watch it, open sessions, and what
+//! A server on which scenarios play: with an application's database, exporters that watch it, open sessions, and what
 //! each step does to them.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use catalogue::step::{Action, Session, Sql, Step, Switch};
+use catalogue::alert::Alert;
+use catalogue::scenario::{Mitigation, Show};
+use catalogue::step::{self, Action, Session, Sql, Stream, Switch};
 use catalogue::text::Text;
 use indexmap::IndexMap;
 use tokio_postgres::Client;
 
-use super::exporters::Exporters;
+use super::exporters::{Exporters, Watched};
 use super::page::Act;
+use super::runbook::{self, Results};
+use super::scene::Scene;
 use crate::patience;
 use crate::postgres::Postgres;
 
@@ -19,6 +23,14 @@ pub const APP: &str = "app";
 
 /// Time between two observations of one state.
 const PAUSE: Duration = Duration::from_millis(600);
+
+/// Bytes in a file of the WAL.
+const SEGMENT: u64 = 16 << 20;
+
+/// The file of a segment, on the first timeline.
+fn segment_file(segment: u64) -> String {
+    format!("{:08X}{:08X}{:08X}", 1, segment >> 8, segment & 0xff)
+}
 
 /// What a server may not keep from a scenario: everything that somebody made or set.
 const FINGERPRINT: &str = "\
@@ -54,50 +66,9 @@ impl Stage {
         let server = Postgres::major(major).start().await?;
         server.sql("postgres", &format!("CREATE ROLE {APP} LOGIN PASSWORD '{APP}'")).await?;
         server.sql("postgres", &format!("CREATE DATABASE {APP} OWNER {APP}")).await?;
-        let exporters = Exporters::start(server.dsn("postgres")).await?;
+        let exporters = Exporters::start(Watched::Server(server.dsn("postgres"))).await?;
         let running = tokio::task::JoinSet::new();
         Ok(Self { server, standby: None, exporters, sessions: Vec::new(), running })
-    }
-
-    /// What the server holds, to be compared.
-    pub async fn fingerprint(&self) -> Result<Vec<String>> {
-        let mut lines = Vec::new();
-        for database in ["postgres", APP] {
-            let text = self.server.sql(database, FINGERPRINT).await?;
-            lines.extend(text.split("; ").map(|line| format!("{line} (seen from {database})")));
-        }
-        Ok(lines)
-    }
-
-    /// Does some steps.
-    pub async fn perform(&mut self, section: &str, steps: &[Step]) -> Result<()> {
-        for step in steps {
-            let (line, _) = step.place.line_and_column();
-            let what = || format!("{section}, line {line} (`{}`)", step.action);
-            self.step(&step.action).await.with_context(what)?;
-        }
-        Ok(())
-    }
-
-    async fn step(&mut self, action: &Action) -> Result<()> {
-        match action {
-            Action::Settings(settings) => self.set(settings).await,
-            Action::Sql(sql) => self.sql(sql).await,
-            Action::Session(session) => self.open(session).await,
-            Action::Close(application) => self.close(application).await,
-            Action::Wal(bytes) => self.move_wal(*bytes).await,
-            Action::Restart => self.server.control("-m fast restart").await.map(drop),
-            Action::Stop => self.server.control("-m immediate stop").await.map(drop),
-            Action::Start => self.server.control("start").await.map(drop),
-            Action::Standby(Switch::Start) => {
-                self.standby =
-                    Some(Postgres::major(self.server.major).standby_of(&self.server).start().await?);
-                Ok(())
-            }
-            Action::Standby(Switch::Stop) => self.standby.take().map(drop).context("no standby was started"),
-            Action::Exporter(exporter) => self.exporters.step(exporter).await,
-            Action::Aws(_) => bail!("this player has no AWS account yet"),
-        }
     }
 
     async fn set(&self, settings: &IndexMap<String, Option<Text>>) -> Result<()> {
@@ -164,25 +135,98 @@ impl Stage {
         self.until(&gone, &format!("the sessions of `{application}` end")).await
     }
 
+    async fn take(&mut self, action: &Action) -> Result<()> {
+        match action {
+            Action::Settings(settings) => self.set(settings).await,
+            Action::Sql(sql) => self.sql(sql).await,
+            Action::Session(session) => self.open(session).await,
+            Action::Close(application) => self.close(application).await,
+            Action::Wal(bytes) => self.move_wal(*bytes).await,
+            Action::Restart => self.server.control("-m fast restart").await.map(drop),
+            Action::Stop => self.server.control("-m immediate stop").await.map(drop),
+            Action::Start => self.server.control("start").await.map(drop),
+            Action::Stream(stream) => self.stream(stream).await,
+            Action::Standby(standby) => match standby.switch {
+                Switch::Start => self.start_standby(standby).await,
+                Switch::Stop => self.stop_standby().await,
+            },
+            Action::Exporter(exporter) => self.exporters.step(exporter).await,
+            Action::Aws(_) => bail!("a server is no AWS account"),
+        }
+    }
+
+    /// Streams from a slot with PostgreSQL's own clients, which end when their session does.
+    async fn stream(&self, stream: &Stream) -> Result<()> {
+        let (slot, application) = (&*stream.slot, &*stream.application);
+        let kind = format!("SELECT slot_type FROM pg_replication_slots WHERE slot_name = '{slot}'");
+        let kind = self.server.sql("postgres", &kind).await?;
+        let client = if kind == "logical" {
+            let database = stream.database.as_deref().unwrap_or(APP);
+            format!(
+                "pg_recvlogical -d 'dbname={database} application_name={application}' --start -f - -o proto_version=1 -o publication_names={APP}"
+            )
+        } else {
+            // It has all WAL before this segment, which is where it goes on.
+            let before = segment_file((self.position().await? / SEGMENT).saturating_sub(1));
+            self.server.run(&format!("mkdir -p stream && truncate -s {SEGMENT} stream/{before}")).await?;
+            format!("pg_receivewal -d 'application_name={application}' -D stream")
+        };
+        let script = format!(
+            "{client} -h 127.0.0.1 -p {} -U postgres -S '{slot}' --no-loop --status-interval=0 > /dev/null 2> stream.log < /dev/null &",
+            self.server.port
+        );
+        self.server.run(&script).await?;
+        let name = application.replace('\'', "''");
+        // Only in the state `streaming` or `catchup` has it got past its first look at the WAL.
+        let streams = format!(
+            "SELECT count(*) > 0 FROM pg_stat_replication JOIN pg_replication_slots ON pid = active_pid \
+             WHERE slot_name = '{slot}' AND application_name = '{name}' AND state IN ('catchup', 'streaming')"
+        );
+        match self.until(&streams, &format!("`{application}` streams from the slot `{slot}`")).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(error.context(self.server.run("cat stream.log").await?)),
+        }
+    }
+
+    async fn start_standby(&mut self, standby: &step::Standby) -> Result<()> {
+        ensure!(self.standby.is_none(), "there is a standby already");
+        let mut builder = Postgres::major(self.server.major);
+        for (name, value) in &standby.settings {
+            builder = builder.setting(name, value);
+        }
+        let builder = match &standby.slot {
+            Some(slot) => builder.standby_through(&self.server, slot),
+            None => builder.standby_of(&self.server),
+        };
+        self.standby = Some(builder.start().await?);
+        let streams = "SELECT count(*) > 0 FROM pg_stat_replication WHERE state = 'streaming'";
+        self.until(streams, "the standby streams").await
+    }
+
+    async fn stop_standby(&mut self) -> Result<()> {
+        let standby = self.standby.take().context("no standby was started")?;
+        standby.control("-m immediate stop").await?;
+        drop(standby);
+        let gone = "SELECT count(*) = 0 FROM pg_stat_replication";
+        self.until(gone, "the server notices that its standby is gone").await
+    }
+
+    /// Position in the WAL.
+    async fn position(&self) -> Result<u64> {
+        let position = self.server.sql("postgres", "SELECT (pg_current_wal_lsn() - '0/0')::bigint").await?;
+        position.parse().with_context(|| format!("`{position}` is a position"))
+    }
+
     /// Moves the WAL position with `pg_resetwal`: nothing is written, so nobody can read what is in between.
     async fn move_wal(&self, bytes: u64) -> Result<()> {
-        const SEGMENT: u64 = 16 << 20;
-        let position = self.server.sql("postgres", "SELECT (pg_current_wal_lsn() - '0/0')::bigint").await?;
-        let segment = (position.parse::<u64>()? + bytes) / SEGMENT;
-        let file = format!("{:08X}{:08X}{:08X}", 1, segment >> 8, segment & 0xff);
+        let file = segment_file((self.position().await? + bytes) / SEGMENT);
         self.server.control("-m fast stop").await?;
         self.server.run(&format!("pg_resetwal -l {file} -D data")).await?;
         self.server.control("start").await.map(drop)
     }
 
-    /// Looks at a new state: through fresh exporters, several times.
-    pub async fn act(&mut self, name: &str, times: usize) -> Result<Act> {
-        self.exporters.refresh().await?;
-        self.look(name, times).await
-    }
-
     /// Looks at a state through the exporters as they are.
-    pub async fn look(&mut self, name: &str, times: usize) -> Result<Act> {
+    async fn look(&mut self, name: &str, times: usize) -> Result<Act> {
         let mut observations = Vec::new();
         for time in 0..times {
             if time > 0 {
@@ -191,16 +235,104 @@ impl Stage {
             }
             observations.push(self.exporters.observe().await?);
         }
-        Ok(Act { name: name.to_owned(), observations })
+        Ok(Act { name: name.to_owned(), observations, pace: None })
+    }
+
+    /// Runs pgbench; what it had to say is in the error.
+    async fn pgbench(&self, script: &str) -> Result<()> {
+        match self.server.run(script).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.context(self.server.run("cat pgbench.log").await?)),
+        }
     }
 
     /// Waits until a query says true.
     pub async fn until(&self, query: &str, what: &str) -> Result<()> {
+        self.until_in("postgres", query, what).await
+    }
+
+    async fn until_in(&self, database: &str, query: &str, what: &str) -> Result<()> {
         let start = Instant::now();
-        while self.server.sql("postgres", query).await? != "t" {
+        while self.server.sql(database, query).await? != "t" {
             ensure!(start.elapsed() < patience(), "never: {what}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())
+    }
+}
+
+impl Scene for Stage {
+    fn plays(&self, versions: &[u32]) -> bool {
+        versions.is_empty() || versions.contains(&self.server.major)
+    }
+
+    async fn fingerprint(&self) -> Result<Vec<String>> {
+        let mut lines = Vec::new();
+        for database in ["postgres", APP] {
+            let text = self.server.sql(database, FINGERPRINT).await?;
+            lines.extend(text.split("; ").map(|line| format!("{line} (seen from {database})")));
+        }
+        lines.extend(self.standby.as_ref().map(|_| "a standby".to_owned()));
+        Ok(lines)
+    }
+
+    async fn step(&mut self, action: &Action) -> Result<()> {
+        let done = self.take(action).await;
+        if done.is_err() && self.server.client("postgres").await.is_err() {
+            return done.context("the server does not answer any more");
+        }
+        done
+    }
+
+    async fn act(&mut self, name: &str, times: usize) -> Result<Act> {
+        self.exporters.refresh().await?;
+        self.look(name, times).await
+    }
+
+    async fn without_exporter(&mut self, name: &str) -> Result<Act> {
+        let killed = self.exporters.kill().await?;
+        let act = self.look(name, 1).await;
+        self.exporters.revive(&killed).await?;
+        act
+    }
+
+    async fn without_target(&mut self, name: &str) -> Result<Act> {
+        self.server.control("-m immediate stop").await.context("stopping the server")?;
+        let act = self.look(name, 2).await;
+        self.server.control("start").await.context("starting the server again")?;
+        act
+    }
+
+    async fn reset(&mut self) -> Result<()> {
+        self.exporters.reset().await
+    }
+
+    async fn diagnose(&self, alert: &Alert, shows: &[Show]) -> Result<Results> {
+        runbook::diagnose(self, alert, shows).await
+    }
+
+    async fn mitigate(&self, alert: &Alert, steps: &[Mitigation], results: &Results) -> Result<()> {
+        runbook::mitigate(self, alert, steps, results).await
+    }
+
+    /// Under pgbench, at a rate that a server with other work to do can take.
+    async fn everyday(&mut self, name: &str) -> Result<Act> {
+        let port = self.server.port;
+        let pgbench = |options: &str| {
+            format!(
+                "PGPASSWORD={APP} pgbench -h 127.0.0.1 -p {port} -U {APP} {options} {APP} < /dev/null > pgbench.log 2>&1"
+            )
+        };
+        self.pgbench(&pgbench("--initialize")).await?;
+        self.pgbench(&(pgbench("--client=4 --rate=400 --time=600") + " & echo $! > pgbench.pid")).await?;
+        let moves = "SELECT count(*) > 0 FROM pgbench_history";
+        let act = match self.until_in(APP, moves, "pgbench moves money").await {
+            Ok(()) => self.act(name, 3).await,
+            Err(error) => Err(error.context(self.server.run("cat pgbench.log").await?)),
+        };
+        self.server.run("kill $(cat pgbench.pid)").await?;
+        self.until("SELECT count(*) = 0 FROM pg_stat_activity WHERE usename = 'app'", "pgbench ends").await?;
+        self.pgbench(&pgbench("--initialize --init-steps=d")).await?;
+        act
     }
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use integration_tests::aws::{Account, Aws, Maintenance};
 use integration_tests::eventually;
-use integration_tests::exporter::Exporter;
+use integration_tests::exporter::{Clock, Exporter};
 use integration_tests::promtool::Promtool;
 use rustix::process::Signal;
 
-use crate::world::{complete, started};
+use crate::world::{aws, broken, complete, started};
 
 #[tokio::test]
 async fn all_pages_are_read() {
@@ -43,7 +43,8 @@ async fn scrapers_cost_nothing_and_wait_for_nobody() {
     let (aws, exporter, _) = started("instances: [{ identifier: a }, { identifier: b }]", &[]).await;
     let before = aws.requests().len();
     aws.latency(Duration::from_secs(20));
-    let scrapes = (0..50).map(|_| exporter.scrape_within(Duration::from_secs(1)));
+    // Half of what a call takes: enough for a busy machine, too little for one that waits for AWS.
+    let scrapes = (0..50).map(|_| exporter.scrape_within(Duration::from_secs(10)));
     for samples in futures_util::future::join_all(scrapes).await {
         assert_eq!(samples.unwrap().one("rds_exporter_target_instances", &[]), 2.0);
     }
@@ -104,4 +105,33 @@ async fn it_stops_in_order_while_aws_hangs() {
     exporter.reload().await.unwrap();
     exporter.signal(Signal::TERM).unwrap();
     assert_eq!(exporter.wait().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_changes_nothing() {
+    let aws = aws("instances: [{ identifier: a }]").await;
+    let clock = Clock::new().unwrap();
+    let exporter = Exporter::rds(&aws).clock(&clock).start().await.unwrap();
+    let before = complete(&exporter).await;
+    for (offset, status, value) in [("-1d", "storage-full", -7.0), ("+1d", "available", 1.0)] {
+        clock.set(offset).unwrap();
+        aws.change(|account| account.instance_mut("a").status = status.to_owned());
+        exporter.reload().await.unwrap();
+        let after = eventually!("the new status is served", {
+            let samples = complete(&exporter).await;
+            (samples.one("rds_instance_status", &[("dbidentifier", "a")]) == value).then_some(samples)
+        });
+        assert_eq!(broken(&after), Vec::<String>::new(), "{offset}: {}", exporter.log());
+        let lengths = after.iter().filter(|sample| {
+            let name = &sample.name;
+            name.starts_with("rds_exporter_") && name.ends_with("_seconds") && !name.contains("timestamp")
+        });
+        for sample in lengths {
+            assert!((0.0..3_600.0).contains(&sample.value), "{offset}: {sample:?}");
+        }
+        let inventory = |samples: &integration_tests::exporter::Samples| {
+            samples.iter().filter(|sample| sample.name.starts_with("rds_instance_")).count()
+        };
+        assert_eq!(inventory(&after), inventory(&before), "{offset}");
+    }
 }

@@ -113,7 +113,7 @@ impl Account {
         Ok(account)
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let digits = self.id.len() == 12 && self.id.bytes().all(|byte| byte.is_ascii_digit());
         ensure!(digits, "account `{}` is not twelve digits: put it between quotes", self.id);
         ensure!(!self.regions.is_empty(), "account {} has no region", self.id);

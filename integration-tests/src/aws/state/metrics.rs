@@ -80,6 +80,11 @@ const METRICS: &[Row] = &[
     ("StorageNetworkTransmitThroughput", Of::Aurora, "Bytes/Second", 60_000.0),
 ];
 
+/// Names of all metrics.
+pub fn metric_names() -> impl Iterator<Item = &'static str> {
+    METRICS.iter().map(|row| row.0).chain(CLUSTER_METRICS.iter().map(|row| row.0))
+}
+
 /// Metrics that only a cluster has: name, unit, value.
 const CLUSTER_METRICS: &[(&str, &str, f64)] = &[
     ("BackupRetentionPeriodStorageUsed", "Bytes", 5_000_000_000.0),

@@ -20,6 +20,7 @@ pub(crate) use self::engine::{ENGINES, Engine, Family};
 pub use self::instance::Instance;
 pub use self::instance_type::{Ebs, InstanceType};
 pub use self::lifecycle::Lifecycle;
+pub use self::metrics::metric_names;
 pub(crate) use self::metrics::{cluster_metrics, cluster_only, instance_metric, instance_metrics};
 pub use self::moment::Moment;
 pub(crate) use self::moment::{days, span};
