@@ -8,7 +8,7 @@
   {"name":"PostgreSQLInactiveLogicalReplicationSlot","group":"replication","severity":"warning","labels":{},"params":{"max_retained":"5368709120","lookback":"5m"},"pintComments":[]},
   {"name":"PostgreSQLInactivePhysicalReplicationSlot","group":"replication","severity":"warning","labels":{},"params":{"max_retained":"5368709120","lookback":"5m"},"pintComments":[]},
   {"name":"PostgreSQLReplicationSlotStorageLimit","group":"replication","severity":"critical","labels":{},"params":{"threshold":"80","max_retained":"21474836480","lookback":"5m"},"pintComments":[]},
-  {"name":"PostgreSQLLongRunningQueries","group":"queries","severity":"warning","labels":{},"params":{"threshold":"1800","excluded_users":".*(backup|barman|dump).*|rdsadmin","excluded_applications":"pg_dump|pg_dumpall|pg_restore|vacuumdb|reindexdb|pgBackRest.*|barman.*","lookback":"3m"},"pintComments":[]},
+  {"name":"PostgreSQLLongRunningQueries","group":"queries","severity":"warning","labels":{},"params":{"threshold":"1800","excluded_users":".*(backup|barman|dump).*|rdsadmin","excluded_applications":"pg_dump|pg_dumpall|pg_restore|vacuumdb|reindexdb|pgBackRest.*|barman.*","lookback":"4m"},"pintComments":[]},
   {"name":"PostgreSQLInvalidIndex","group":"schema","severity":"warning","labels":{},"params":{"lookback":"10m"},"pintComments":[]}
 ]
 {{- end -}}
@@ -29,7 +29,7 @@ or
 {{- end -}}
 
 {{- define "prometheus-postgresql-alerts-chart.alert.SQLExporterDown" -}}
-{"for": "5m", "keepFiringFor": "",
+{"for": "3m", "keepFiringFor": "3m",
  "annotations": {
   "summary": "A SQL exporter is down, so PostgreSQL servers are not watched.",
   "description": "{{ "{{" }} with $labels.instance }}SQL exporter {{ "{{" }} . }} (job {{ "{{" }} $labels.job }}) does not answer Prometheus{{ "{{" }} else }}Prometheus knows {{ "{{" }} printf \"%.0f\" $value }} SQL exporters (expected at least {{ .params.expected }}){{ "{{" }} end }}."
@@ -75,7 +75,7 @@ or
 {{- end -}}
 
 {{- define "prometheus-postgresql-alerts-chart.alert.SQLExporterScrapingLimit" -}}
-{"for": "5m", "keepFiringFor": "",
+{"for": "5m", "keepFiringFor": "2m",
  "annotations": {
   "summary": "Reading the metrics of a PostgreSQL server takes almost all the time there is for it.",
   "description": "Scrapes of {{ "{{" }} or $labels.target $labels.instance }} take {{ "{{" }} printf \"%.0f\" $value }}% of their time (limit {{ .params.threshold }}%)."

@@ -42,7 +42,7 @@ or
 {{- end -}}
 
 {{- define "prometheus-rds-alerts-chart.alert.RDSExporterDown" -}}
-{"for": "5m", "keepFiringFor": "",
+{"for": "5m", "keepFiringFor": "5m",
  "annotations": {
   "summary": "An RDS exporter is down, so AWS RDS is not watched.",
   "description": "{{ "{{" }} with $labels.instance }}RDS exporter {{ "{{" }} . }} (job {{ "{{" }} $labels.job }}) does not answer Prometheus{{ "{{" }} else }}Prometheus knows {{ "{{" }} printf \"%.0f\" $value }} RDS exporters (expected at least {{ .params.expected }}){{ "{{" }} end }}."
@@ -75,11 +75,11 @@ max by (aws_account_id, aws_region{{ .moreLabels }}) (
 )
 unless on (aws_account_id, aws_region{{ .moreLabels }}) last_over_time(rds_exporter_target_instances{{ .braces }}[{{ .params.lookback }}])
 or
-absent(rds_exporter_build_info{{ .braces }})
+absent_over_time(rds_exporter_build_info{{ .braces }}[{{ .params.lookback }}])
 {{- end -}}
 
 {{- define "prometheus-rds-alerts-chart.alert.RDSExporterMissingMetrics" -}}
-{"for": "10m", "keepFiringFor": "",
+{"for": "4m", "keepFiringFor": "5m",
  "annotations": {
   "summary": "No exporter reads the RDS instances of an account and region, so nobody watches them.",
   "description": "{{ "{{" }} with $labels.aws_account_id }}The RDS instances of account {{ "{{" }} . }} in {{ "{{" }} $labels.aws_region }} were watched within the last {{ .params.window }}, but no exporter reads them now{{ "{{" }} else }}Prometheus receives no metrics from any RDS exporter{{ "{{" }} end }}."
