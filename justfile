@@ -10,6 +10,10 @@ build:
 check:
     cargo run --quiet --package generator -- check
 
+# Shows the site while you write: just serve --open
+serve *ARGS:
+    cargo run --quiet --package generator -- serve {{ ARGS }}
+
 # Installs what the tests need into tools/.
 setup:
     cargo run --quiet --package integration-tests --bin setup
@@ -18,18 +22,24 @@ setup:
 images:
     cargo run --quiet --package integration-tests --bin images
 
-# Runs every test: formatting, lints, content, rules, charts, the exporter on real PostgreSQL.
+# Runs every test: formatting, lints, content, rules, charts, the exporter on real PostgreSQL, the site in a browser.
 test: setup images
     cargo fmt --all --check
     cargo clippy --quiet --workspace --all-targets --locked -- --deny warnings
     cargo test --quiet --workspace --locked
     cargo run --quiet --package generator -- build --check
     cargo run --quiet --package generator -- test
+    cargo run --quiet --package generator -- mutate
 
 # Runs the rule tests of the named alerts, or of all.
 [group('content')]
 test-rules *ALERTS:
     cargo run --quiet --package generator -- test {{ ALERTS }}
+
+# Puts small mistakes into the rules of the named alerts, or of all, and says which of them no test notices.
+[group('content')]
+mutate *ALERTS:
+    cargo run --quiet --package generator -- mutate {{ ALERTS }}
 
 # Plays the scenario of an alert on a real server and shows what becomes of it: just prove PostgreSQLFoo --version 17
 [group('content')]
@@ -60,6 +70,11 @@ golden:
 [group('development')]
 bench:
     cargo bench --package generator
+
+# Measures the site side by side with Hugo, and how long a saved runbook takes to be shown.
+[group('development')]
+bench-site *ARGS:
+    cargo run --quiet --package integration-tests --bin bench-site -- {{ ARGS }}
 
 # Checks licences and duplicates of the dependencies (cargo install cargo-deny).
 [group('development')]
