@@ -26,8 +26,8 @@ images:
 test: setup images
     cargo fmt --all --check
     cargo clippy --quiet --workspace --all-targets --locked -- --deny warnings
-    cargo test --quiet --workspace --locked
     cargo run --quiet --package generator -- build --check
+    cargo test --quiet --workspace --locked
     cargo run --quiet --package generator -- test
     cargo run --quiet --package generator -- mutate
 
