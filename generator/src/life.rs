@@ -17,6 +17,9 @@ use crate::promql::{Promql, op};
 /// Steps of the longest life that is told.
 const MOST: usize = 3000;
 
+/// Firing tests that are looked at: which of more is the best picture is not worth the time.
+const TRIED: usize = 16;
+
 /// All states, in the order of a life.
 const STATES: [State; 4] = [State::Inactive, State::Pending, State::Firing, State::Resolved];
 
@@ -85,27 +88,20 @@ pub fn of(alert: &Alert, evidence: &Json) -> Option<Life> {
     let mut versions: Vec<_> = versions.into_iter().flatten().collect();
     versions.sort_by_key(|(version, _)| std::cmp::Reverse(version.parse::<u32>().unwrap_or_default()));
     versions.into_iter().find_map(|(version, seen)| recorded(alert, version, seen)).or_else(|| {
-        let cases = alert.cases.iter().filter(|case| !case.fires.is_empty());
+        let cases = alert.cases.iter().filter(|case| !case.fires.is_empty()).take(TRIED);
         // The one that shows most: of equals, the first.
-        let mut best: Option<Life> = None;
-        for life in cases.filter_map(|case| tested(alert, case)) {
-            let kinds = life.kinds();
+        let mut best: Option<Course> = None;
+        for course in cases.filter_map(|case| course(alert, case)) {
+            let kinds = course.kinds();
             if best.as_ref().is_none_or(|best| kinds > best.kinds()) {
-                best = Some(life);
+                best = Some(course);
             }
             if kinds == STATES.len() {
                 break;
             }
         }
-        best
+        best.and_then(Course::tell)
     })
-}
-
-impl Life {
-    /// How many different states there are.
-    fn kinds(&self) -> usize {
-        STATES.iter().filter(|state| self.states.contains(state)).count()
-    }
 }
 
 /// What was recorded on a version, if it says what promtool saw.
@@ -116,79 +112,110 @@ pub fn recorded(alert: &Alert, version: &str, seen: &Json) -> Option<Life> {
         seen["samples"].as_object()?.iter().map(|(series, values)| Some((&**series, values.as_str()?)));
     let lines: Vec<(&str, &str)> = lines.collect::<Option<_>>()?;
     let samples = Samples::read(lines.into_iter(), 60_000)?;
-    let mut life = live(&alert.rule, &samples, &labels, 60, samples.scrapes())?;
+    let steps = samples.scrapes();
+    let mut course = Course::of(&alert.rule, samples, labels, 60, steps)?;
     let times = &seen["fires and clears"];
     let (pending, firing) = (times["pending_after"].as_u64()?, times["firing_after"].as_u64()?);
-    let first = |state| life.states.iter().zip(0..).find(|(one, _)| **one == state).map(|(_, at)| at * 60);
+    let states = &course.states;
+    let first = |state| states.iter().zip(0..).find(|(one, _)| **one == state).map(|(_, at)| at * 60);
     let fires: u64 = first(State::Firing)?;
-    let last: u64 = life.states.iter().zip(0..).filter(|(one, _)| **one == State::Firing).last()?.1 * 60 + 60;
+    let last: u64 = states.iter().zip(0..).filter(|(one, _)| **one == State::Firing).last()?.1 * 60 + 60;
     let begin = fires.checked_sub(firing)?;
     let waits = first(State::Pending).unwrap_or(fires);
     let end = last.checked_sub(times["cleared_after"].as_u64()?)?;
-    let is_one =
-        life.states.windows(2).filter(|pair| pair[0] != State::Firing && pair[1] == State::Firing).count()
-            == 1;
-    if waits != begin + pending || end <= begin || !is_one {
+    let begins = states.windows(2).filter(|pair| pair[0] != State::Firing && pair[1] == State::Firing);
+    if waits != begin + pending || end <= begin || begins.count() != 1 {
         return None;
     }
-    life.origin = Origin::Recorded { version: version.to_owned(), fault: (begin, end) };
-    Some(life)
+    course.origin = Origin::Recorded { version: version.to_owned(), fault: (begin, end) };
+    course.tell()
 }
 
 /// What a firing rule test shows, if the alert fires in it when the test says so.
 pub fn tested(alert: &Alert, case: &Case) -> Option<Life> {
+    course(alert, case)?.tell()
+}
+
+fn course<'a>(alert: &'a Alert, case: &'a Case) -> Option<Course<'a>> {
     let step = case.interval.milliseconds();
     if step == 0 || !step.is_multiple_of(1000) {
         return None;
     }
     let lines = case.series.iter().map(|(selector, values)| (&**selector, &**values));
     let samples = Samples::read(lines, i64::try_from(step).ok()?)?;
-    let labels: Vec<_> = case.fires.first()?.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let labels = case.fires.first()?.iter().map(|(name, value)| (&**name, &**value)).collect();
     let at = usize::try_from(case.at.milliseconds() / step).ok()?;
     // After the moment that the test is about: half of the time again, so that it can be seen how it goes on.
     let steps = samples.scrapes().max(at + 1).min(at + at / 2 + 11);
-    let mut life = live(&alert.rule, &samples, &labels, step / 1000, steps)?;
-    let fires = |index: usize| life.states.get(index) == Some(&State::Firing);
+    let mut course = Course::of(&alert.rule, samples, labels, step / 1000, steps)?;
+    let fires = |index: usize| course.states.get(index) == Some(&State::Firing);
     let onset = case.skip.contains_key("onset") || at == 0 || !fires(at - 1);
     if !fires(at) || !onset {
         return None;
     }
-    life.origin = Origin::Test(case.name.clone());
-    Some(life)
+    course.origin = Origin::Test(case.name.clone());
+    Some(course)
 }
 
-fn live(rule: &Rule, samples: &Samples, labels: &[(&str, &str)], step: u64, steps: usize) -> Option<Life> {
-    if steps > MOST {
-        return None;
+/// What a rule is fed with, and the states that it goes through.
+struct Course<'a> {
+    rule: &'a Rule,
+    samples: Samples,
+    wanted: Labels<'a>,
+    step: u64,
+    states: Vec<State>,
+    origin: Origin,
+}
+
+impl<'a> Course<'a> {
+    /// The states of the alert with these labels; none where it does not fire.
+    fn of(rule: &'a Rule, samples: Samples, labels: Labels<'a>, step: u64, steps: usize) -> Option<Self> {
+        if steps > MOST {
+            return None;
+        }
+        let promql = Promql::of(rule).ok()?;
+        let mut wanted: Labels = labels.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        wanted.sort_unstable();
+        let duration =
+            |text: &str| PromDuration::new(text).ok().map(|duration| duration.milliseconds() / 1000);
+        let hold = duration(&rule.params.fill(&rule.hold))?;
+        let keep = rule.keep_firing_for.as_ref().map_or(Some(0), |keep| duration(&rule.params.fill(keep)))?;
+        let mut states = Vec::with_capacity(steps);
+        let (mut since, mut missed, mut fired) = (None, None, false);
+        for time in (0..steps as u64).map(|index| index * step) {
+            let value = evaluate::at(&promql.tree, &samples, moment(time)?)?;
+            let Value::Vector(vector) = value else { return None };
+            let holds = vector.iter().any(|(labels, _)| *labels == wanted);
+            let firing = states.last() == Some(&State::Firing);
+            let state = if holds {
+                missed = None;
+                if time - *since.get_or_insert(time) >= hold { State::Firing } else { State::Pending }
+            } else if firing && keep > 0 && time - *missed.get_or_insert(time) < keep {
+                State::Firing
+            } else {
+                (since, missed) = (None, None);
+                if fired { State::Resolved } else { State::Inactive }
+            };
+            fired |= state == State::Firing;
+            states.push(state);
+        }
+        fired.then(|| Self { rule, samples, wanted, step, states, origin: Origin::Test(String::new()) })
     }
-    let promql = Promql::parse(&rule.expr, &rule.params).ok()?;
-    let mut wanted: Labels = labels.iter().filter(|(_, value)| !value.is_empty()).copied().collect();
-    wanted.sort_unstable();
-    let duration = |text: &str| PromDuration::new(text).ok().map(|duration| duration.milliseconds() / 1000);
-    let hold = duration(&rule.params.fill(&rule.hold))?;
-    let keep = rule.keep_firing_for.as_ref().map_or(Some(0), |keep| duration(&rule.params.fill(keep)))?;
-    let mut states = Vec::with_capacity(steps);
-    let (mut since, mut missed, mut fired) = (None, None, false);
-    for time in (0..steps as u64).map(|index| index * step) {
-        let Value::Vector(vector) = evaluate::at(&promql.tree, samples, moment(time)?)? else { return None };
-        let holds = vector.iter().any(|(labels, _)| *labels == wanted);
-        let firing = states.last() == Some(&State::Firing);
-        let state = if holds {
-            missed = None;
-            if time - *since.get_or_insert(time) >= hold { State::Firing } else { State::Pending }
-        } else if firing && keep > 0 && time - *missed.get_or_insert(time) < keep {
-            State::Firing
-        } else {
-            (since, missed) = (None, None);
-            if fired { State::Resolved } else { State::Inactive }
-        };
-        fired |= state == State::Firing;
-        states.push(state);
+
+    /// How many different states there are.
+    fn kinds(&self) -> usize {
+        STATES.iter().filter(|state| self.states.contains(state)).count()
     }
-    let first = states.iter().position(|state| *state == State::Firing)?;
-    let comparison = compared(&promql.tree, samples, moment(first as u64 * step)?, &wanted);
-    let comparison = comparison.and_then(|binary| compare(binary, samples, &wanted, step, steps));
-    Some(Life { origin: Origin::Test(String::new()), step, states, comparison })
+
+    /// Adds what the rule compares.
+    fn tell(self) -> Option<Life> {
+        let tree = &Promql::of(self.rule).ok()?.tree;
+        let first = self.states.iter().position(|state| *state == State::Firing)?;
+        let binary = compared(tree, &self.samples, moment(first as u64 * self.step)?, &self.wanted);
+        let comparison = binary
+            .and_then(|binary| compare(binary, &self.samples, &self.wanted, self.step, self.states.len()));
+        Some(Life { origin: self.origin, step: self.step, states: self.states, comparison })
+    }
 }
 
 fn moment(seconds: u64) -> Option<i64> {

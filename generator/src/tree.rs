@@ -161,9 +161,10 @@ impl Tree {
     fn write_new(&self, folder: &Path, keep: bool) -> Result<(), WriteError> {
         let files = self.with_manifest();
         let folders: BTreeSet<_> = files.keys().filter_map(|path| path.parent()).collect();
-        for path in folders.into_iter().map(|path| folder.join(path)) {
-            fs::create_dir_all(&path).map_err(at(&path))?;
-        }
+        folders
+            .into_par_iter()
+            .map(|path| folder.join(path))
+            .try_for_each(|path| fs::create_dir_all(&path).map_err(at(&path)))?;
         files.par_iter().try_for_each(|(path, bytes)| {
             let path = folder.join(path);
             fs::write(&path, bytes).map_err(at(&path))

@@ -19,6 +19,9 @@ use crate::serve::{About, Exporter, Future_, Refusal};
 /// How long a page is served again.
 const LIFE: Duration = Duration::from_secs(1);
 
+/// The same while it is being filled for the first time: each answer of AWS adds something.
+const FIRST_LIFE: Duration = Duration::from_millis(100);
+
 /// The running exporter.
 #[derive(Debug)]
 pub struct Service {
@@ -27,7 +30,7 @@ pub struct Service {
     collecting: Handle,
     own: Own,
     setup: RwLock<Arc<Setup>>,
-    /// The last page; who asks soon after gets the same.
+    /// The last page and until when who asks gets the same.
     last: Mutex<Option<(Instant, Page)>>,
 }
 
@@ -96,12 +99,14 @@ impl Service {
 
     fn page(&self) -> Page {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((at, page)) = last.as_ref()
-            && at.elapsed() < LIFE
+        if let Some((until, page)) = last.as_ref()
+            && Instant::now() < *until
         {
             return page.clone();
         }
         let setup = self.setup();
+        let is_complete = setup.running.iter().all(|running| running.target.state().is_complete());
+        let life = if is_complete { LIFE } else { FIRST_LIFE };
         let mut all = Page::default();
         for running in &setup.running {
             all.extend(page(&running.target, &setup.definitions));
@@ -109,7 +114,7 @@ impl Service {
         if setup.options.choice.compat {
             all.extend(up(&setup));
         }
-        *last = Some((Instant::now(), all.clone()));
+        *last = Some((Instant::now() + life, all.clone()));
         all
     }
 }

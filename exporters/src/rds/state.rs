@@ -199,6 +199,11 @@ impl State {
             && self.instances.is_some()
     }
 
+    /// Whether everything was asked for once, but for the log files, which are asked for one by one.
+    pub fn is_complete(&self) -> bool {
+        self.runs.iter().all(|(part, run)| run.runs > 0 || *part == Collector::LogFiles)
+    }
+
     /// What EC2 says about the class of an instance.
     pub fn machine(&self, instance: &Instance) -> Option<&Machine> {
         self.machines.get(&instance.machine()?)?.as_ref()

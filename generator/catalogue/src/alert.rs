@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 
 use crate::cases::Case;
 use crate::decode::Fields;
+use crate::memo::Memo;
 use crate::mutant::Mark;
 use crate::name::{AlertName, Key};
 use crate::param::Params;
@@ -87,6 +88,8 @@ pub struct Rule {
     pub mutants: Vec<Mark>,
     /// The bytes of alert.yaml that say so.
     mutants_range: Option<Range<usize>>,
+    /// What its expression means, for those who parse it.
+    pub parsed: Memo,
 }
 
 impl Rule {
@@ -136,6 +139,7 @@ impl Rule {
             allow,
             mutants,
             mutants_range,
+            parsed: Memo::default(),
         })
     }
 }

@@ -67,7 +67,7 @@ impl Component {
     /// The alerts in the order in which one triages: by group, then by name.
     pub fn in_order(&self) -> Vec<&Alert> {
         let mut alerts: Vec<_> = self.alerts.iter().collect();
-        alerts.sort_by_key(|alert| {
+        alerts.sort_by_cached_key(|alert| {
             (self.about.groups.get_index_of(&*alert.rule.group), alert.name.to_string())
         });
         alerts

@@ -36,15 +36,13 @@ impl<'a> Fields<'a> {
     /// The node of an optional field; nothing and `null` are the same.
     pub fn optional(&mut self, name: &'static str) -> Option<&'a Node> {
         self.asked.push(name);
-        let (_, node) =
-            self.entries.iter().find(|(key, _)| Text::of(key).is_some_and(|key| &*key == name))?;
+        let (_, node) = self.entries.iter().find(|(key, _)| key.text() == Some(name))?;
         (!node.is_null()).then_some(node)
     }
 
     /// The bytes of an optional field, from its name to the end of its value.
     pub fn range(&self, name: &str) -> Option<Range<usize>> {
-        let mut entries = self.entries.iter();
-        let (key, node) = entries.find(|(key, _)| Text::of(key).is_some_and(|key| &*key == name))?;
+        let (key, node) = self.entries.iter().find(|(key, _)| key.text() == Some(name))?;
         Some(key.range.start..node.range.end)
     }
 
@@ -127,14 +125,14 @@ impl<'a> Fields<'a> {
     /// Reports the keys that nobody asked for.
     pub fn finish(self) {
         for (key, _) in self.entries {
-            let Some(name) = Text::of(key) else {
+            let Some(name) = key.text() else {
                 wrong_type(key, "a name", self.problems);
                 continue;
             };
-            if !self.asked.contains(&&*name) {
+            if !self.asked.contains(&name) {
                 let problem =
-                    Problem::error("yaml/unknown-key", key.place(), format!("unknown key `{}`", &*name));
-                self.problems.push(problem.help(did_you_mean(&name, self.asked.iter().copied())));
+                    Problem::error("yaml/unknown-key", key.place(), format!("unknown key `{name}`"));
+                self.problems.push(problem.help(did_you_mean(name, self.asked.iter().copied())));
             }
         }
     }

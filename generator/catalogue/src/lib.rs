@@ -13,6 +13,7 @@ pub mod duration;
 mod folder;
 pub mod interpolate;
 pub mod load;
+pub mod memo;
 pub mod metric;
 pub mod mutant;
 pub mod name;

@@ -78,13 +78,15 @@ pub struct Loaded {
 
 /// Reads a content folder completely.
 pub fn load(root: &Path) -> Loaded {
-    Loader::default().load(root)
+    Loader { forgets: true, ..Loader::default() }.load(root)
 }
 
 /// Reads a content folder again and again, and the folders of alerts only when they changed.
 #[derive(Debug, Default)]
 pub struct Loader {
     known: HashMap<PathBuf, Known>,
+    /// Whether it reads once only.
+    forgets: bool,
 }
 
 /// What an alert's folder gave, and how its files were then.
@@ -189,12 +191,13 @@ fn read_alerts(folder: &Folder, loader: &mut Loader, problems: &mut Problems) ->
     loader
         .known
         .retain(|path, _| path.parent() != Some(&*folder.path) || folder.folders.binary_search(path).is_ok());
-    let known = &loader.known;
+    let before = &*loader;
     let read = folder.folders.par_iter().map(|path| {
         let mut problems = Problems::default();
         let folder = Folder::open(path, &mut problems);
-        let state = folder.as_ref().map(Folder::state).unwrap_or_default();
-        if let Some(known) = known.get(path).filter(|known| !state.is_empty() && known.state == state) {
+        let state = folder.as_ref().filter(|_| !before.forgets).map(Folder::state).unwrap_or_default();
+        if let Some(known) = before.known.get(path).filter(|known| !state.is_empty() && known.state == state)
+        {
             return known.clone();
         }
         let alert = folder.and_then(|folder| read_alert(&folder, &mut problems));
@@ -202,9 +205,11 @@ fn read_alerts(folder: &Folder, loader: &mut Loader, problems: &mut Problems) ->
     });
     let mut alerts = Vec::new();
     for (path, known) in folder.folders.iter().zip(read.collect::<Vec<_>>()) {
-        alerts.extend(known.alert.clone());
-        problems.extend(known.problems.iter().cloned());
-        loader.known.insert(path.clone(), known);
+        if !loader.forgets {
+            loader.known.insert(path.clone(), known.clone());
+        }
+        alerts.extend(known.alert);
+        problems.extend(known.problems);
     }
     alerts
 }

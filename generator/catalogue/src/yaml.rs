@@ -52,12 +52,15 @@ impl Node {
         Place::new(&self.source, self.range.clone())
     }
 
+    /// The text of a scalar.
+    pub fn text(&self) -> Option<&str> {
+        if let Value::Scalar(text, _) = &self.value { Some(text) } else { None }
+    }
+
     /// What people call this shape.
     pub fn kind(&self) -> &'static str {
         match &self.value {
-            Value::Scalar(text, Style::Plain) if text.is_empty() || text == "~" || text == "null" => {
-                "nothing"
-            }
+            _ if self.is_null() => "nothing",
             Value::Scalar(text, Style::Plain) if text == "true" || text == "false" => "a boolean",
             Value::Scalar(text, Style::Plain) if text.parse::<f64>().is_ok() => "a number",
             Value::Scalar(..) => "text",
@@ -68,7 +71,7 @@ impl Node {
 
     /// Whether nothing was written here: an empty value, `~` or `null`.
     pub fn is_null(&self) -> bool {
-        self.kind() == "nothing"
+        matches!(&self.value, Value::Scalar(text, Style::Plain) if matches!(&**text, "" | "~" | "null"))
     }
 }
 

@@ -14,9 +14,7 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn run(context: &Context, problems: &mut Problems) {
-    for (alert, _, _) in context.parsed() {
-        problems.extend(mutate::unused(alert));
-    }
+    context.each_rule(problems, |rule, problems| problems.extend(mutate::unused(rule.alert)));
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Every series serves somebody.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use catalogue::{Problem, Problems};
 
@@ -14,9 +14,9 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn run(context: &Context, problems: &mut Problems) {
-    let mut read: BTreeSet<&str> = BTreeSet::new();
+    let mut named: HashSet<&str> = HashSet::new();
     for (_, promql, _) in context.parsed() {
-        read.extend(promql.selectors().iter().filter_map(|selector| selector.name.as_deref()));
+        named.extend(promql.selectors().iter().filter_map(|selector| selector.name.as_deref()));
     }
     let pages = context.catalogue.pages.iter().map(catalogue::page::Page::markdown);
     let runbooks = context
@@ -24,15 +24,13 @@ fn run(context: &Context, problems: &mut Problems) {
         .iter()
         .filter_map(|rule| rule.alert.runbook.as_ref())
         .map(|source| source.text.as_str());
-    let texts: Vec<&str> = pages.chain(runbooks).collect();
+    named.extend(pages.chain(runbooks).flat_map(words));
     // A rule that could not be read may read anything.
     if context.catalogue.has_broken("alerts") {
         return;
     }
     for (_, query) in context.catalogue.queries() {
-        let used = query.metrics.iter().any(|metric| {
-            read.contains(&*metric.series) || texts.iter().any(|text| text.contains(&*metric.series))
-        });
+        let used = query.metrics.iter().any(|metric| named.contains(&*metric.series));
         if let Some(metric) = query.metrics.first().filter(|_| !used) {
             let message = format!("nothing reads the series of `{}`", query.name);
             let problem = Problem::warning(CHECK.name, metric.key.place(), message);
@@ -40,6 +38,11 @@ fn run(context: &Context, problems: &mut Problems) {
                 .push(problem.help("remove the file, or say whom it serves: `allow: {metric/unused: …}`"));
         }
     }
+}
+
+/// The words of a text, as series are named.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | ':'))
 }
 
 #[cfg(test)]

@@ -149,7 +149,7 @@ pub struct Parsed<'a> {
     /// The alert.
     pub alert: &'a Alert,
     /// Its expression and the labels that flow through it.
-    pub expr: Result<(Promql, Flow), SyntaxError>,
+    pub expr: Result<(&'a Promql, Flow), &'a SyntaxError>,
 }
 
 /// Labels that Prometheus puts on every scraped series.
@@ -171,7 +171,7 @@ impl<'a> Context<'a> {
         }
         let alerts: Vec<_> = catalogue.alerts().collect();
         let rules = alerts.into_par_iter().map(|(component, alert)| {
-            let expr = Promql::parse(&alert.rule.expr, &alert.rule.params).map(|promql| {
+            let expr = Promql::of(&alert.rule).map(|promql| {
                 let flow = flow::follow(&promql.tree, &series);
                 (promql, flow)
             });
@@ -180,11 +180,21 @@ impl<'a> Context<'a> {
         Self { catalogue, rules: rules.collect(), series }
     }
 
+    /// Looks at every alert, on all cores.
+    fn each_rule(&self, problems: &mut Problems, look: impl Fn(&Parsed<'a>, &mut Problems) + Sync) {
+        let found = self.rules.par_iter().map(|rule| {
+            let mut problems = Problems::default();
+            look(rule, &mut problems);
+            problems
+        });
+        found.collect::<Vec<_>>().into_iter().for_each(|found| problems.extend(found));
+    }
+
     /// The alerts whose expression parses.
-    pub fn parsed(&self) -> impl Iterator<Item = (&'a Alert, &Promql, &Flow)> {
+    pub fn parsed(&self) -> impl Iterator<Item = (&'a Alert, &'a Promql, &Flow)> {
         self.rules.iter().filter_map(|rule| {
             let (promql, flow) = rule.expr.as_ref().ok()?;
-            Some((rule.alert, promql, flow))
+            Some((rule.alert, *promql, flow))
         })
     }
 }

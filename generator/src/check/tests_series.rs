@@ -5,7 +5,7 @@ use catalogue::suggest::{closest, did_you_mean};
 use catalogue::{Problem, Problems};
 
 use super::{Check, Context};
-use crate::promql::{Promql, notation};
+use crate::promql::notation::{self, Series};
 
 pub(super) const CHECK: Check = Check {
     name: "tests/series",
@@ -16,10 +16,10 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn run(context: &Context, problems: &mut Problems) {
-    for rule in &context.rules {
+    context.each_rule(problems, |rule, problems| {
         for case in &rule.alert.cases {
             for line in &case.places {
-                if let Some(problem) = selector(line, context, rule.alert) {
+                if let Some(problem) = selector(line, context) {
                     problems.push(problem);
                 }
                 if let Some(item) = line.values.split_whitespace().find(|item| !is_value(item)) {
@@ -40,21 +40,19 @@ fn run(context: &Context, problems: &mut Problems) {
                 }
             }
         }
-    }
+    });
 }
 
 /// What is wrong with the selector of a line.
-fn selector(line: &SeriesPlace, context: &Context, alert: &catalogue::Alert) -> Option<Problem> {
+fn selector(line: &SeriesPlace, context: &Context) -> Option<Problem> {
     let text = &line.selector;
     let find = |message: String, help: String| {
         Some(Problem::error(CHECK.name, line.selector_place.clone(), message).help(help))
     };
-    let parsed = Promql::parse(text, &alert.rule.params);
-    let selectors = parsed.as_ref().map(Promql::selectors).unwrap_or_default();
-    let [selector] = selectors[..] else {
+    let Some(Series { name, labels: given }) = notation::series(text) else {
         return find(format!("`{text}` is not a series"), "write `name{label=\"value\"}`".to_owned());
     };
-    let name = selector.name.as_deref().unwrap_or_default();
+    let name = &*name;
     let Some(labels) = context.series.get(name) else {
         if context.catalogue.has_broken("metrics") {
             return None;
@@ -66,13 +64,9 @@ fn selector(line: &SeriesPlace, context: &Context, alert: &catalogue::Alert) -> 
         );
         return find(format!("`{name}` is produced by no metric"), help);
     };
-    let foreign = selector
-        .matchers
-        .matchers
-        .iter()
-        .find(|matcher| matcher.name != "__name__" && !labels.contains(&matcher.name))?;
-    let help = did_you_mean(&foreign.name, labels.iter().map(String::as_str));
-    find(format!("`{name}` has no label `{}`", foreign.name), help)
+    let (foreign, _) = given.iter().find(|(label, _)| !labels.contains(*label))?;
+    let help = did_you_mean(foreign, labels.iter().map(String::as_str));
+    find(format!("`{name}` has no label `{foreign}`"), help)
 }
 
 /// Whether promtool reads an item of a series.

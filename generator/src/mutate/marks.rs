@@ -4,7 +4,7 @@ use catalogue::Alert;
 use catalogue::mutant::Mark;
 use catalogue::problem::Problem;
 
-use super::{Change, Mutant, mutants};
+use super::{Change, Mutant, candidates};
 
 /// Name of the check that finds marks that are wrong.
 const CHECK: &str = "alert/mutants";
@@ -27,14 +27,15 @@ pub fn unused(alert: &Alert) -> Vec<Problem> {
     if alert.rule.mutants.is_empty() {
         return Vec::new();
     }
-    let mutants = mutants(alert);
+    let mutants = candidates(alert);
     let marks = alert.rule.mutants.iter();
-    let unused = marks.filter(|mark| !mutants.iter().any(|mutant| means(alert, mark, mutant)));
+    let is_meant = |mark: &Mark, mutant: &Mutant| means(alert, mark, mutant) && mutant.parses();
+    let unused = marks.filter(|mark| !mutants.iter().any(|mutant| is_meant(mark, mutant)));
     let problem = |mark: &Mark| {
         let operator = mark.operator.name();
         let known: Vec<_> = mutants
             .iter()
-            .filter(|mutant| mutant.operator == mark.operator)
+            .filter(|mutant| mutant.operator == mark.operator && mutant.parses())
             .map(|mutant| {
                 let (line, column) = mutant.place.line_and_column();
                 format!("`{}` → `{}` at {line}:{column}", mutant.from, mutant.to)

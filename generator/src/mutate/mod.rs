@@ -11,7 +11,10 @@ mod run;
 
 use catalogue::Alert;
 use catalogue::mutant::Operator;
+use catalogue::param::Params;
 use catalogue::source::Place;
+
+use crate::promql::Promql;
 
 pub use marks::unused;
 pub use outcome::Outcome;
@@ -31,6 +34,15 @@ pub struct Mutant {
     change: Change,
 }
 
+impl Mutant {
+    fn parses(&self) -> bool {
+        match &self.change {
+            Change::Expr(text, _) => Promql::parse(text, &Params::default()).is_ok(),
+            _ => true,
+        }
+    }
+}
+
 /// What to do to a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Change {
@@ -47,7 +59,12 @@ enum Change {
 
 /// All mutants of an alert's rule.
 pub fn mutants(alert: &Alert) -> Vec<Mutant> {
-    let mut mutants = expression::mutants(alert);
+    candidates(alert).into_iter().filter(Mutant::parses).collect()
+}
+
+/// The mutants of an alert's rule, before a look at whether they parse, which takes most of the time.
+fn candidates(alert: &Alert) -> Vec<Mutant> {
+    let mut mutants = expression::candidates(alert);
     mutants.extend(rule::mutants(alert));
     mutants
 }

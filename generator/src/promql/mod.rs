@@ -19,6 +19,7 @@ use promql_parser::parser::{Expr, VectorSelector};
 
 use self::tokens::Token;
 use crate::filled::Filled;
+use catalogue::alert::Rule;
 use catalogue::param::Params;
 
 pub use promql_parser::parser as ast;
@@ -44,6 +45,11 @@ pub struct SyntaxError {
 }
 
 impl Promql {
+    /// The expression of a rule, parsed once however many ask.
+    pub fn of(rule: &Rule) -> Result<&Self, &SyntaxError> {
+        rule.parsed.get(|| Self::parse(&rule.expr, &rule.params)).as_ref()
+    }
+
     /// Parses an expression; `${param}` stands for its default.
     pub fn parse(text: &str, params: &Params) -> Result<Self, SyntaxError> {
         let filled = Filled::new(text, |name| params.get(name).map(|param| param.value.to_string()));

@@ -1,4 +1,73 @@
-//! promtool's notation of a series: `81x20` (81 and 20 more), `0+5x20` (rising by 5), `1 2 _ 4` (a gap), `stale`.
+//! promtool's notation of a series, `name{label="value"}`, and of its values: `81x20` (81 and 20 more), `0+5x20`
+//! (rising by 5), `1 2 _ 4` (a gap), `stale`.
+
+use std::borrow::Cow;
+
+/// A series: its name, and its labels in the order of the text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Series<'t> {
+    /// The metric, empty where none is named.
+    pub name: Cow<'t, str>,
+    /// The labels without the name.
+    pub labels: Vec<(&'t str, Cow<'t, str>)>,
+}
+
+/// Reads a series. A test has thousands of them, so this is no matter for the parser of expressions, which would
+/// take matchers such as `!=` too. None for what is not in this notation.
+pub fn series(text: &str) -> Option<Series<'_>> {
+    let (name, rest) = word(text.trim(), ":");
+    let mut series = Series { name: Cow::Borrowed(name), labels: Vec::new() };
+    if rest.is_empty() {
+        return (!name.is_empty()).then_some(series);
+    }
+    let mut rest = rest.trim_start().strip_prefix('{')?.trim_start();
+    while let (label, after) = word(rest, "")
+        && !label.is_empty()
+    {
+        let (value, after) = quoted(after.trim_start().strip_prefix('=')?.trim_start())?;
+        match label {
+            "__name__" if name.is_empty() => series.name = value,
+            _ => series.labels.push((label, value)),
+        }
+        let after = after.trim_start();
+        rest = after.strip_prefix(',').unwrap_or(after).trim_start();
+        if rest.len() == after.len() {
+            break;
+        }
+    }
+    (rest == "}").then_some(series)
+}
+
+/// The name at the start of a text, and what follows it.
+fn word<'t>(text: &'t str, more: &str) -> (&'t str, &'t str) {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || more.contains(c);
+    let end = text.find(|c| !fits(c)).unwrap_or(text.len());
+    text.split_at(if text.starts_with(|c: char| c.is_ascii_digit()) { 0 } else { end })
+}
+
+/// The value of the string at the start of a text, and what follows it.
+fn quoted(text: &str) -> Option<(Cow<'_, str>, &str)> {
+    let quote = text.chars().next().filter(|c| matches!(c, '"' | '\'' | '`'))?;
+    let inside = &text[1..];
+    let stops = |c: char| c == quote || (c == '\\' && quote != '`');
+    let (mut value, mut rest) = (Cow::Borrowed(""), inside);
+    loop {
+        let (before, after) = rest.split_at(rest.find(stops)?);
+        value += before;
+        if let Some(after) = after.strip_prefix(quote) {
+            return Some((value, after));
+        }
+        let escaped = after[1..].chars().next()?;
+        value += match escaped {
+            'n' => "\n",
+            't' => "\t",
+            'r' => "\r",
+            '\\' | '"' | '\'' => &after[1..2],
+            _ => return None,
+        };
+        rest = &after[2..];
+    }
+}
 
 /// What one scrape brought.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,6 +144,40 @@ fn number(text: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_series_has_a_name_and_labels() {
+        let read = |text| {
+            let Series { name, labels } = series(text)?;
+            let labels = labels.iter().map(|(label, value)| format!("{label}={value}"));
+            Some(format!("{name} {}", labels.collect::<Vec<_>>().join(" ")))
+        };
+        for (text, expected) in [
+            ("up", "up "),
+            ("up{}", "up "),
+            (" a:b_1 { job = \"x\" , instance='y', } ", "a:b_1 job=x instance=y"),
+            ("{__name__=\"up\", job=\"x\"}", "up job=x"),
+            ("x{a=\"\"}", "x a="),
+            (r#"x{a="q\"\\ \'", b=`\n`, c="é}"}"#, r#"x a=q"\ ' b=\n c=é}"#),
+        ] {
+            assert_eq!(read(text).as_deref(), Some(expected), "{text}");
+        }
+        for wrong in [
+            "",
+            "1up",
+            "up{",
+            "up{a}",
+            "up{a=x}",
+            "up{a!=\"x\"}",
+            "up{a=\"x}",
+            "up{a=\"x\" b=\"y\"}",
+            "up > 1",
+            "up{,}",
+            "a b",
+        ] {
+            assert_eq!(series(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn series_are_laid_out_as_promtool_does() {

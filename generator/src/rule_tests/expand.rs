@@ -52,8 +52,8 @@ const NO_DATA_MS: u64 = 3 * 3_600_000;
 
 /// All cases of an alert, given and derived.
 pub fn expand(alert: &Alert) -> Vec<Expanded> {
-    let promql = Promql::parse(&alert.rule.expr, &alert.rule.params).ok();
-    let knows_absence = promql.as_ref().is_some_and(|promql| {
+    let promql = Promql::of(&alert.rule).ok();
+    let knows_absence = promql.is_some_and(|promql| {
         let mut absent = false;
         walk::each(&promql.tree, &mut |node, _| {
             absent |= matches!(node, Expr::Call(call) if call.func.name.starts_with("absent"));
@@ -75,7 +75,7 @@ pub fn expand(alert: &Alert) -> Vec<Expanded> {
         cases.push(given.clone());
         if !case.fires.is_empty() {
             derive(case, &given, knows_absence, &mut cases);
-            let changes = promql.as_ref().and_then(|promql| Changes::of(alert, promql, case, &given));
+            let changes = promql.and_then(|promql| Changes::of(alert, promql, case, &given));
             cases.extend(changes.iter().flat_map(Changes::cases));
         }
     }

@@ -23,8 +23,8 @@ pub(super) fn files(
     let root = format!("{LATEST}/");
     let target = json!({ "title": &*site.title, "href": "index.html", "canonical": format!("{url}/{root}") });
     let context = json!({ "site": about, "root": root, "target": target, "versions": list });
-    tree.add("index.html", theme.render("redirect", &context)?);
-    tree.add("versions.html", theme.render("versions", &context)?);
+    tree.add("index.html", theme.render("redirect", context.clone())?);
+    tree.add("versions.html", theme.render("versions", context)?);
     tree.add("versions.json", format!("{list:#}\n"));
     tree.add("versions.js", format!("window.dmfVersions = {};\n", list.to_string().replace("</", "<\\/")));
     tree.add("robots.txt", format!("User-agent: *\nAllow: /\nSitemap: {url}/{LATEST}/sitemap.xml\n"));

@@ -10,9 +10,7 @@ mod range;
 use promql_parser::parser::token::{T_LAND, T_LOR, T_LUNLESS};
 use promql_parser::parser::{BinaryExpr, Call, Expr, Offset, VectorSelector};
 
-use super::Promql;
 use super::notation::{self, Slot};
-use catalogue::param::Params;
 
 /// How long a sample counts when nothing follows it.
 const LOOKBACK: i64 = 5 * 60_000;
@@ -38,11 +36,10 @@ impl Samples {
     pub fn read<'t>(lines: impl Iterator<Item = (&'t str, &'t str)>, step: i64) -> Option<Self> {
         let mut samples = Self::default();
         for (selector, values) in lines {
-            let parsed = Promql::parse(selector, &Params::default()).ok()?;
-            let Expr::VectorSelector(selector) = &parsed.tree else { return None };
-            let labels = selector.matchers.matchers.iter().filter(|label| label.name != "__name__");
-            let labels = labels.map(|label| (label.name.clone(), label.value.clone()));
-            let mut labels: Vec<_> = labels.filter(|(_, value)| !value.is_empty()).collect();
+            let notation::Series { name, labels } = notation::series(selector)?;
+            let labels = labels.into_iter().filter(|(_, value)| !value.is_empty());
+            let mut labels: Vec<_> =
+                labels.map(|(label, value)| (label.to_owned(), value.into_owned())).collect();
             labels.sort();
             let slots = notation::slots(values)?;
             samples.scrapes = samples.scrapes.max(slots.len());
@@ -51,8 +48,7 @@ impl Samples {
                 Slot::Stale => Some((index * step, None)),
                 Slot::Gap => None,
             });
-            let name = selector.name.clone().unwrap_or_default();
-            samples.series.push(Series { name, labels, points: points.collect() });
+            samples.series.push(Series { name: name.into_owned(), labels, points: points.collect() });
         }
         Some(samples)
     }
@@ -282,7 +278,9 @@ fn demanded(expr: &Expr) -> Labels<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Promql;
     use super::*;
+    use catalogue::param::Params;
 
     fn eval(expr: &str, series: &[(&str, &str)], minute: i64) -> Option<Vec<(String, f64)>> {
         let samples = Samples::read(series.iter().copied(), 60_000)?;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use catalogue::{Alert, Catalogue, Component, interpolate};
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::values::runbook_url;
@@ -23,21 +24,13 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
     text += "\n]\n{{- end -}}\n";
     let url = escape(&runbook_url(catalogue, component));
     let _ = write!(text, "\n{{{{- define \"{chart}.runbookUrl\" -}}}}{url}{{{{- end -}}}}\n");
-    for alert in alerts {
-        let _ = write!(
-            text,
-            "\n{{{{- define \"{chart}.expr.{}\" -}}}}\n{}\n{{{{- end -}}}}\n",
-            alert.name,
-            expr(alert)
-        );
-        let _ = write!(
-            text,
-            "\n{{{{- define \"{chart}.alert.{}\" -}}}}\n{}\n{{{{- end -}}}}\n",
-            alert.name,
-            texts(alert)
-        );
-    }
-    text
+    let definitions = alerts.par_iter().map(|alert| {
+        let define = |what: &str, text: &str| {
+            format!("\n{{{{- define \"{chart}.{what}.{}\" -}}}}\n{text}\n{{{{- end -}}}}\n", alert.name)
+        };
+        define("expr", &expr(alert)) + &define("alert", &texts(alert))
+    });
+    text + &definitions.collect::<String>()
 }
 
 /// What does not depend on parameters.
@@ -90,7 +83,7 @@ fn string(text: &str) -> String {
 
 /// The expression with an action at each parameter and each place for injection.
 fn expr(alert: &Alert) -> String {
-    let Ok(promql) = Promql::parse(alert.rule.expr.trim_end(), &alert.rule.params) else {
+    let Ok(promql) = Promql::of(&alert.rule) else {
         unreachable!("rendering follows checking, and promql/syntax checks this");
     };
     let parts = promql.parts().into_iter().map(|part| match part {
@@ -107,6 +100,7 @@ fn expr(alert: &Alert) -> String {
         }
         text += &part;
     }
+    text.truncate(text.trim_end().len());
     text
 }
 

@@ -33,7 +33,7 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
     text += "\n## What it needs\n\nPrometheus 2.42 or newer, and an exporter that serves the series below. An alert of which nobody serves the \
              series stays quiet, so compare before you rely on it:\n\n| alert | series that it reads |\n| --- | --- |\n";
     for alert in component.in_order() {
-        let series: BTreeSet<_> = Promql::parse(&alert.rule.expr, &alert.rule.params)
+        let series: BTreeSet<_> = Promql::of(&alert.rule)
             .map(|promql| promql.selectors().iter().filter_map(|selector| selector.name.clone()).collect())
             .unwrap_or_default();
         let series: Vec<_> = series.iter().map(|name| format!("`{name}`")).collect();

@@ -96,10 +96,7 @@ impl<'a> Menu<'a> {
         for (name, title, alerts) in self.groups.get(&*component.name).into_iter().flatten() {
             let mut group = Item::new(title, Some(paths::group(component, name)));
             if inside.as_deref() == Some(*name) {
-                let at = alerts
-                    .iter()
-                    .position(|alert| paths::runbook(component, alert) == draft.path)
-                    .unwrap_or(0);
+                let at = alerts.iter().position(|alert| *alert.name == *draft.title).unwrap_or(0);
                 let shown = at.saturating_sub(AROUND)..(at + AROUND + 1).min(alerts.len());
                 group.children = alerts[shown].iter().map(|alert| leaf(component, alert)).collect();
             }

@@ -88,12 +88,12 @@ pub fn render(catalogue: &Catalogue, theme: &Theme, material: &Material) -> Resu
     if material.only.is_some() {
         drafts.extend(runbook::drafts(catalogue, &bodies, material));
         drafts.extend(reference::outlines(material));
-        return publish::publish(catalogue, theme, material, &bodies, &drafts);
+        return publish::publish(catalogue, theme, material, &bodies, &mut drafts);
     }
     drafts.extend(home::sections(catalogue));
     drafts.extend(runbook::drafts(catalogue, &bodies, material));
     drafts.extend(reference::drafts(catalogue, &bodies, material));
-    let mut tree = publish::publish(catalogue, theme, material, &bodies, &drafts)?;
+    let mut tree = publish::publish(catalogue, theme, material, &bodies, &mut drafts)?;
     for (path, bytes) in &theme.files {
         tree.add(path, bytes.clone());
     }

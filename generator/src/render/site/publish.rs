@@ -21,8 +21,11 @@ pub(super) fn publish(
     theme: &Theme,
     material: &Material,
     bodies: &Bodies,
-    drafts: &[Draft],
+    drafts: &mut [Draft],
 ) -> Result<Tree, String> {
+    // Moved into the pages, not copied: it is most of what they are made of.
+    let more: Vec<_> = drafts.iter_mut().map(|draft| std::mem::take(&mut draft.more)).collect();
+    let drafts = &*drafts;
     let publisher = Publisher {
         theme,
         material,
@@ -35,17 +38,18 @@ pub(super) fn publish(
         order.iter().enumerate().map(|(at, index)| (*index, at)).collect();
     let pages: Vec<_> = drafts
         .par_iter()
+        .zip(more)
         .enumerate()
-        .filter(|(_, draft)| {
+        .filter(|(_, (draft, _))| {
             let folder = draft.file.as_deref().and_then(std::path::Path::parent);
             material.only.is_none() || folder.is_some_and(|folder| material.wants(folder))
         })
-        .map(|(index, draft)| {
+        .map(|(index, (draft, more))| {
             let near = |step: isize| {
                 let at = position.get(&index)?.checked_add_signed(step)?;
                 order.get(at).map(|index| &drafts[*index])
             };
-            publisher.page(draft, near(-1), near(1)).map(|html| (draft, html))
+            publisher.page(draft, more, near(-1), near(1)).map(|html| (draft, html))
         })
         .collect();
     let mut tree = Tree::default();
@@ -68,8 +72,12 @@ pub(super) fn publish(
         tree.add(paths::PRINT, publisher.print(drafts)?);
     }
     tree.add("404.html", publisher.not_found()?);
-    for (from, to, title) in redirects(catalogue) {
-        tree.add(from.clone(), publisher.redirect(&from, &to, &title)?);
+    let redirects = redirects(catalogue).into_par_iter().map(|(from, to, title)| {
+        let html = publisher.redirect(&from, &to, &title)?;
+        Ok((from, html))
+    });
+    for (from, html) in redirects.collect::<Result<Vec<_>, String>>()? {
+        tree.add(from, html);
     }
     Ok(tree)
 }
@@ -121,6 +129,14 @@ fn redirects(catalogue: &Catalogue) -> Vec<(String, String, String)> {
     redirects
 }
 
+/// The text of a page: what stands before its first heading, and the rest.
+#[derive(Clone, Copy, Default)]
+struct Text<'a> {
+    intro: &'a str,
+    rest: &'a str,
+    has_toc: bool,
+}
+
 struct Publisher<'a> {
     theme: &'a Theme,
     material: &'a Material<'a>,
@@ -130,7 +146,13 @@ struct Publisher<'a> {
 }
 
 impl Publisher<'_> {
-    fn page(&self, draft: &Draft, previous: Option<&Draft>, next: Option<&Draft>) -> Result<String, String> {
+    fn page(
+        &self,
+        draft: &Draft,
+        more: Map<String, Value>,
+        previous: Option<&Draft>,
+        next: Option<&Draft>,
+    ) -> Result<String, String> {
         let near =
             |draft: Option<&Draft>| draft.map(|draft| json!({ "title": draft.title, "href": draft.path }));
         let changed = draft.file.as_ref().and_then(|file| self.material.history.get(file)).map(|change| {
@@ -142,7 +164,7 @@ impl Publisher<'_> {
             draft.above.iter().map(|(title, href)| json!({ "title": title, "href": href })).collect();
         above.push(json!({ "title": draft.title, "href": null }));
         // What stands before the first heading is what a reader in a hurry needs.
-        let (intro, body) = draft.body.split_at(draft.body.find("<h2").unwrap_or(draft.body.len()));
+        let (intro, rest) = draft.body.split_at(draft.body.find("<h2").unwrap_or(draft.body.len()));
         let is_current = self.material.shelf.is_none_or(|shelf| shelf.latest.is_none());
         let page = json!({
             "kind": draft.kind,
@@ -150,8 +172,6 @@ impl Publisher<'_> {
             "description": draft.description,
             "canonical": self.canonical(&draft.path),
             "latest": self.latest(&draft.path),
-            "intro": intro,
-            "body": body,
             "toc": toc(&draft.toc),
             "breadcrumbs": if draft.above.is_empty() { Vec::new() } else { above },
             "previous": near(previous),
@@ -161,15 +181,9 @@ impl Publisher<'_> {
             "twin": draft.twin.as_ref().map(|_| "index.md"),
             "noindex": false,
         });
-        let has_toc = !draft.toc.is_empty() && draft.kind != "home" || draft.kind == "runbook";
-        self.render(
-            draft.template,
-            &paths::root(&draft.path),
-            page,
-            &self.menu.of_page(draft),
-            has_toc,
-            draft.more.clone(),
-        )
+        let has_toc = !draft.toc.is_empty() && draft.kind != "home";
+        let text = Text { intro, rest, has_toc };
+        self.render(draft.template, &paths::root(&draft.path), page, text, self.menu.of_page(draft), more)
     }
 
     /// The address that search engines are to keep: that of the same page in `latest`, where it exists.
@@ -194,19 +208,26 @@ impl Publisher<'_> {
         template: &str,
         root: &str,
         page: Value,
-        menu: &Value,
-        has_toc: bool,
+        text: Text,
+        menu: Value,
         more: Map<String, Value>,
     ) -> Result<String, String> {
-        // The menu is a text before the page is made: a partial copies all that it can see.
-        let menu = json!({ "site": self.site, "root": root, "menu": menu });
+        // The menu is a text before the page is made: a partial copies all that it can see. So partials are told what
+        // they need, and `page` is without the text of the page.
+        let menu = Map::from_iter([
+            ("site".to_owned(), self.site.clone()),
+            ("root".to_owned(), root.into()),
+            ("menu".to_owned(), menu),
+        ]);
         let mut context = more;
-        context.insert("menu".to_owned(), self.theme.render("menu", &menu)?.trim_end().into());
+        context.insert("menu".to_owned(), self.theme.render("menu", menu.into())?.trim_end().into());
+        context.insert("intro".to_owned(), text.intro.into());
+        context.insert("body".to_owned(), text.rest.into());
+        context.insert("has_toc".to_owned(), text.has_toc.into());
         context.insert("site".to_owned(), self.site.clone());
         context.insert("root".to_owned(), root.into());
         context.insert("page".to_owned(), page);
-        context.insert("has_toc".to_owned(), has_toc.into());
-        self.theme.render(template, &context.into())
+        self.theme.render(template, context.into())
     }
 
     /// A page that is made for one purpose and no part of the content.
@@ -222,11 +243,11 @@ impl Publisher<'_> {
         let draft = Draft::new(path, title, title);
         let page = json!({
             "kind": kind, "title": title, "description": self.site["description"],
-            "canonical": self.canonical(path), "latest": self.latest(path), "intro": "", "body": "", "toc": [],
+            "canonical": self.canonical(path), "latest": self.latest(path), "toc": [],
             "breadcrumbs": [],
             "previous": null, "next": null, "edit": null, "changed": null, "twin": null, "noindex": true,
         });
-        self.render(template, root, page, &self.menu.of_page(&draft), false, more)
+        self.render(template, root, page, Text::default(), self.menu.of_page(&draft), more)
     }
 
     /// It is served at any depth, so its links start at the root of the host.
@@ -261,7 +282,7 @@ impl Publisher<'_> {
     fn redirect(&self, from: &str, to: &str, title: &str) -> Result<String, String> {
         let target = json!({ "title": title, "href": to, "canonical": self.canonical(to) });
         let context = json!({ "site": self.site, "root": paths::root(from), "target": target });
-        self.theme.render("redirect", &context)
+        self.theme.render("redirect", context)
     }
 }
 

@@ -14,7 +14,7 @@ use super::draft::Draft;
 use super::{Material, breakable, home, inline, paths, proof, rule, scale, timeline};
 use crate::highlight::highlight;
 use crate::life;
-use crate::markdown::html::escape;
+use crate::markdown::html::{Entry, escape};
 use crate::promql::Promql;
 use crate::template::Template;
 
@@ -23,23 +23,26 @@ pub(super) fn drafts(catalogue: &Catalogue, bodies: &Bodies, material: &Material
     let series =
         catalogue.series().map(|(component, query, metric)| (&*metric.series, (component, query, metric)));
     let known = Known { series: series.collect() };
-    let alerts: Vec<_> = catalogue
+    let groups: Vec<_> = catalogue
         .components
         .iter()
         .flat_map(|component| home::groups(component).into_iter().map(move |group| (component, group)))
-        .flat_map(|(component, (_, title, alerts))| {
-            let group: Vec<_> = alerts;
-            (0..group.len()).map(move |at| (component, title, group.clone(), at)).collect::<Vec<_>>()
+        .collect();
+    let alerts: Vec<_> = groups
+        .iter()
+        .flat_map(|(component, (_, title, group))| {
+            (0..group.len()).map(move |at| (*component, *title, group, at))
         })
         .collect();
     alerts
-        .par_iter()
+        .into_par_iter()
         .map(|(component, title, group, at)| {
-            if !material.wants(&group[*at].folder) {
-                return outline(component, group[*at]);
+            let alert = group[at];
+            if !material.wants(&alert.folder) {
+                return outline(component, alert);
             }
-            let related = related(catalogue, component, group, *at);
-            draft(component, group[*at], title, &related, &known, bodies, material)
+            let related = related(catalogue, component, group, at);
+            draft(component, alert, title, &related, &known, bodies, material)
         })
         .collect()
 }
@@ -114,6 +117,7 @@ fn draft(
     let series: Vec<_> = series(alert).iter().map(|name| known.json(name)).collect();
     let params: Vec<_> = rule.params.iter().map(|param| param_json(alert, param)).collect();
     let hold = rule.params.fill(&rule.hold);
+    draft.toc.push(about(!params.is_empty(), !series.is_empty(), !related.is_empty()));
     draft.more.insert(
         "alert".to_owned(),
         json!({
@@ -143,6 +147,24 @@ fn draft(
     draft
 }
 
+/// What the page says below the runbook, for the table of contents.
+fn about(params: bool, series: bool, related: bool) -> Entry {
+    let entry =
+        |id: &str, title: &str, children| Entry { id: id.to_owned(), title: title.to_owned(), children };
+    let parts = [
+        ("rule", "Rule", true),
+        ("timeline", "A life of this alert", true),
+        ("parameters", "Parameters", params),
+        ("series", "Series it reads", series),
+        ("proof", "Proof", true),
+        ("silence", "Silence it", true),
+        ("related", "Related alerts", related),
+    ];
+    let parts = parts.into_iter().filter(|(.., is_there)| *is_there);
+    let parts = parts.map(|(id, title, _)| entry(id, title, Vec::new())).collect();
+    entry("about-this-alert", "About this alert", parts)
+}
+
 impl Known<'_> {
     fn json(&self, name: &str) -> Value {
         match self.series.get(name) {
@@ -159,7 +181,7 @@ impl Known<'_> {
 
 /// The series that a rule reads, in the order in which it names them.
 pub(super) fn series(alert: &Alert) -> Vec<String> {
-    let Ok(promql) = Promql::parse(&alert.rule.expr, &alert.rule.params) else { return Vec::new() };
+    let Ok(promql) = Promql::of(&alert.rule) else { return Vec::new() };
     let mut names = Vec::new();
     for name in promql.selectors().into_iter().filter_map(|selector| selector.name.clone()) {
         if !names.contains(&name) {

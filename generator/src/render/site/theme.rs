@@ -60,8 +60,8 @@ impl Theme {
     ///
     /// # Errors
     /// A template that names what is not there.
-    pub fn render(&self, template: &str, context: &Value) -> Result<String, String> {
-        self.engine.render(template, context).map_err(|error| format!("theme: {error}"))
+    pub fn render(&self, template: &str, context: Value) -> Result<String, String> {
+        self.engine.render_with_context(template, &context.into()).map_err(|error| format!("theme: {error}"))
     }
 }
 
@@ -120,10 +120,10 @@ mod tests {
         std::fs::write(folder.path().join("templates/page.hbs"), "own {{title}}").expect("written");
         let theme = Theme::read(Some(folder.path())).expect("a theme");
         assert_eq!(
-            theme.render("page", &serde_json::json!({ "title": "<a>" })),
+            theme.render("page", serde_json::json!({ "title": "<a>" })),
             Ok("own &lt;a&gt;".to_owned())
         );
-        assert!(theme.render("page", &serde_json::json!({})).is_err_and(|error| error.contains("title")));
+        assert!(theme.render("page", serde_json::json!({})).is_err_and(|error| error.contains("title")));
         assert!(theme.files.contains_key("static/style.css"));
         std::fs::write(folder.path().join("templates/page.hbs"), "{{#if").expect("written");
         let error = Theme::read(Some(folder.path())).err().expect("an error");
