@@ -43,32 +43,27 @@ struct Cost {
     files: usize,
 }
 
-/// Runs a program to its end or to the limit.
-fn measure(command: &mut Command, limit: Duration, out: &[&Path]) -> Result<Cost> {
+/// Runs a program to its end or to the limit, each time into a folder of its own: nothing is deleted meanwhile, because
+/// ext4 goes around inodes that were deleted just before, which takes longer than to build the site.
+fn measure(scratch: &Path, limit: Duration, program: impl Fn(&Path) -> Command) -> Result<Cost> {
     let mut best: Option<Cost> = None;
-    for _ in 0..RUNS {
-        if out.iter().flat_map(fs::remove_dir_all).count() > 0 {
-            // ext4 goes around inodes that were deleted less than 5 s ago, which takes longer than to build the site.
-            std::thread::sleep(Duration::from_secs(6));
-        }
+    for run in 0..RUNS {
+        let out = scratch.join(format!("out-{run}"));
+        let mut command = program(&out);
         let start = Instant::now();
         let mut child = command.stdout(Stdio::null()).spawn().context("the program does not start")?;
         let (ended, peak) = watch(&mut child, start, limit)?;
         let seconds = start.elapsed().as_secs_f64();
-        let (size, files) = out.iter().fold((0.0, 0), |(size, files), folder| {
-            let found = WalkDir::new(folder).into_iter().filter_map(Result::ok);
-            let sizes: Vec<_> = found
-                .filter(|entry| entry.file_type().is_file())
-                .filter_map(|entry| Some(entry.metadata().ok()?.len()))
-                .collect();
-            (size + sizes.iter().sum::<u64>() as f64 / 1_048_576.0, files + sizes.len())
-        });
-        let cost = Cost { seconds: ended.then_some(seconds), peak, size, files };
+        let found = WalkDir::new(&out).into_iter().filter_map(Result::ok);
+        let files = found.filter(|entry| entry.file_type().is_file());
+        let sizes: Vec<_> = files.filter_map(|entry| Some(entry.metadata().ok()?.len())).collect();
+        let size = sizes.iter().sum::<u64>() as f64 / 1_048_576.0;
+        let cost = Cost { seconds: ended.then_some(seconds), peak, size, files: sizes.len() };
         let is_better = best.as_ref().and_then(|best| best.seconds).is_none_or(|best| seconds < best);
         if is_better {
             best = Some(cost);
         }
-        if !ended || seconds > 5.0 {
+        if !ended || seconds > 10.0 {
             break;
         }
     }
@@ -102,17 +97,24 @@ fn row(what: &str, who: &str, cost: &Cost, limit: Duration) {
 }
 
 fn compare(content: &Path, what: &str, dmf: &Path, hugo: &Path, limit: Duration) -> Result<()> {
-    let scratch = tempfile::tempdir()?;
-    let (charts, site) = (scratch.path().join("charts"), scratch.path().join("site"));
-    let mut build = Command::new(dmf);
-    build.arg("--content").arg(content).arg("build").arg("--charts-out").arg(&charts);
-    let ours = measure(build.arg("--site-out").arg(&site), limit, &[&charts, &site])?;
-    row(what, "dmf build", &ours, limit);
+    let scratch = [tempfile::tempdir()?, tempfile::tempdir()?];
+    let [ours, theirs] = [scratch[0].path(), scratch[1].path()];
     let catalogue = catalogue::load(content).catalogue.context("the content loads")?;
-    let source = scratch.path().join("hugo");
+    let source = theirs.join("source");
     hugo::write(&catalogue, &source)?;
-    let public = source.join("public");
-    let theirs = measure(Command::new(hugo).arg("--quiet").arg("--source").arg(&source), limit, &[&public])?;
+    drop(catalogue);
+    let ours = measure(ours, limit, |out| {
+        let mut build = Command::new(dmf);
+        build.arg("--content").arg(content).arg("build");
+        build.arg("--charts-out").arg(out.join("charts")).arg("--site-out").arg(out.join("site"));
+        build
+    })?;
+    row(what, "dmf build", &ours, limit);
+    let theirs = measure(theirs, limit, |out| {
+        let mut build = Command::new(hugo);
+        build.args(["--quiet", "--source"]).arg(&source).arg("--destination").arg(out);
+        build
+    })?;
     row(what, "hugo", &theirs, limit);
     let ratio = match (ours.seconds, theirs.seconds) {
         (Some(ours), Some(theirs)) => format!("{:.3}", ours / theirs),
