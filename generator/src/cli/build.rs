@@ -19,7 +19,10 @@ pub(super) struct To<'a> {
 }
 
 pub(super) fn run(content: &Path, check: bool, to: &To) -> End {
-    let catalogue = match clean(content) {
+    // The site is not committed, so it cannot be stale.
+    let of_site = || (!check).then(|| (Theme::read(to.theme), history::read(content)));
+    let (catalogue, of_site) = rayon::join(|| clean(content), of_site);
+    let catalogue = match catalogue {
         Ok(catalogue) => catalogue,
         Err(end) => return end,
     };
@@ -27,24 +30,15 @@ pub(super) fn run(content: &Path, check: bool, to: &To) -> End {
     let version = to.release.as_ref().map_or_else(|| stamped.version.to_owned(), ToString::to_string);
     let release = Release { version: &version, ..stamped };
     let charts = render::chart::render(&catalogue, release);
-    if check {
-        // The site is not committed, so it cannot be stale.
-        return compare(&charts, to.charts);
-    }
+    let Some((theme, history)) = of_site else { return compare(&charts, to.charts) };
     let url = to.base_url.map_or_else(
         || format!("{}/{version}", &*catalogue.site.url),
         |url| url.trim_end_matches('/').to_owned(),
     );
     // Both are made before one is written.
-    let site = Theme::read(to.theme).and_then(|theme| {
-        let edition = Edition {
-            release,
-            version: Some(&version),
-            url: &url,
-            revision: "main",
-            history: history::read(&catalogue.root),
-            shelf: None,
-        };
+    let site = theme.and_then(|theme| {
+        let edition =
+            Edition { release, version: Some(&version), url: &url, revision: "main", history, shelf: None };
         edition.render(&catalogue, &theme, &charts)
     });
     match site {

@@ -25,7 +25,6 @@ pub(super) fn publish(
 ) -> Result<Tree, String> {
     // Moved into the pages, not copied: it is most of what they are made of.
     let more: Vec<_> = drafts.iter_mut().map(|draft| std::mem::take(&mut draft.more)).collect();
-    let drafts = &*drafts;
     let publisher = Publisher {
         theme,
         material,
@@ -36,7 +35,8 @@ pub(super) fn publish(
     let order: Vec<usize> = (0..drafts.len()).filter(|index| drafts[*index].in_order).collect();
     let position: std::collections::HashMap<usize, usize> =
         order.iter().enumerate().map(|(at, index)| (*index, at)).collect();
-    let pages: Vec<_> = drafts
+    let shown = &*drafts;
+    let pages: Vec<_> = shown
         .par_iter()
         .zip(more)
         .enumerate()
@@ -47,17 +47,18 @@ pub(super) fn publish(
         .map(|(index, (draft, more))| {
             let near = |step: isize| {
                 let at = position.get(&index)?.checked_add_signed(step)?;
-                order.get(at).map(|index| &drafts[*index])
+                order.get(at).map(|index| &shown[*index])
             };
-            publisher.page(draft, more, near(-1), near(1)).map(|html| (draft, html))
+            publisher.page(draft, more, near(-1), near(1)).map(|html| (index, html))
         })
         .collect();
     let mut tree = Tree::default();
     for page in pages {
-        let (draft, html) = page?;
+        let (index, html) = page?;
+        let draft = &mut drafts[index];
         tree.add(&draft.path, html);
-        if let Some(twin) = &draft.twin {
-            tree.add(draft.path.replace("index.html", "index.md"), twin.clone());
+        if let Some(twin) = &mut draft.twin {
+            tree.add(draft.path.replace("index.html", "index.md"), std::mem::take(twin));
         }
     }
     if material.only.is_some() {
@@ -262,6 +263,8 @@ impl Publisher<'_> {
         let shown =
             drafts.iter().filter(|draft| draft.in_order && !draft.body.is_empty() && draft.twin.is_some());
         let pages: Vec<_> = shown
+            .collect::<Vec<_>>()
+            .into_par_iter()
             .map(|draft| {
                 let id = draft.path.trim_end_matches("/index.html").replace(['/', '.'], "-");
                 json!({ "title": draft.title, "id": id, "body": printed(&draft.body, &id, &draft.path) })
@@ -295,15 +298,10 @@ fn printed(body: &str, id: &str, from: &str) -> String {
         out.push_str(text);
         let end = tag.find('>').map_or(tag.len(), |end| end + 1);
         let (tag, after) = tag.split_at(end);
-        let mut tag = tag.to_owned();
-        for level in (2..=5).rev() {
-            tag = tag
-                .replace(&format!("<h{level}"), &format!("<h{}", level + 1))
-                .replace(&format!("</h{level}"), &format!("</h{}", level + 1));
-        }
+        let mut tag = lowered(tag).unwrap_or_else(|| tag.to_owned());
         for attribute in ["id=\"", "aria-labelledby=\"", "href=\"#"] {
             // Icons are one for all pages.
-            if !tag.starts_with("<use") {
+            if tag.contains(attribute) && !tag.starts_with("<use") {
                 tag = tag.replace(&format!(" {attribute}"), &format!(" {attribute}{id}-"));
             }
         }
@@ -332,6 +330,13 @@ fn printed(body: &str, id: &str, from: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// The tag of a heading, one level down.
+fn lowered(tag: &str) -> Option<String> {
+    let start = ["<h", "</h"].into_iter().find(|start| tag.starts_with(start))?;
+    let level = tag[start.len()..].chars().next()?.to_digit(10).filter(|level| (2..=5).contains(level))?;
+    Some(format!("{start}{}{}", level + 1, &tag[start.len() + 1..]))
 }
 
 #[cfg(test)]
