@@ -304,7 +304,7 @@ mod tests {
     const ALERT: &str = "title: T\ngroup: a\nseverity: warning\nfor: 3m\nexpr: max by (t) (x) > ${top} or absent(x) * 0 < -1\n\
         params: { top: { value: 80, unit: percent, help: h } }\nsummary: S.\ndescription: D.\n";
 
-    fn alert(rule: &str, tests: &str) -> Alert {
+    fn alert(rule: &str, tests: &str) -> std::sync::Arc<Alert> {
         let folder = tempfile::tempdir().unwrap();
         let files = [
             (

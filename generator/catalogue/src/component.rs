@@ -23,7 +23,7 @@ pub struct Component {
     /// The content of component.yaml.
     pub about: About,
     /// The alerts by name.
-    pub alerts: Vec<Alert>,
+    pub alerts: Vec<Arc<Alert>>,
     /// The metrics files by name.
     pub metrics: Vec<Query>,
 }
@@ -66,7 +66,7 @@ impl Component {
 
     /// The alerts in the order in which one triages: by group, then by name.
     pub fn in_order(&self) -> Vec<&Alert> {
-        let mut alerts: Vec<_> = self.alerts.iter().collect();
+        let mut alerts: Vec<_> = self.alerts.iter().map(|alert| &**alert).collect();
         alerts.sort_by_cached_key(|alert| {
             (self.about.groups.get_index_of(&*alert.rule.group), alert.name.to_string())
         });

@@ -48,7 +48,7 @@ impl Catalogue {
     pub fn alerts(&self) -> impl Iterator<Item = (&Component, &Alert)> {
         self.components
             .iter()
-            .flat_map(|component| component.alerts.iter().map(move |alert| (component, alert)))
+            .flat_map(|component| component.alerts.iter().map(move |alert| (component, &**alert)))
     }
 
     /// All metrics files with their component; shared ones have none.
@@ -93,7 +93,7 @@ pub struct Loader {
 #[derive(Debug, Clone)]
 struct Known {
     state: FolderState,
-    alert: Option<Alert>,
+    alert: Option<Arc<Alert>>,
     problems: Vec<Problem>,
 }
 
@@ -186,7 +186,7 @@ fn read_metrics(folder: &Folder, problems: &mut Problems) -> Vec<Query> {
     sources.iter().filter_map(|source| Query::read(source, problems)).collect()
 }
 
-fn read_alerts(folder: &Folder, loader: &mut Loader, problems: &mut Problems) -> Vec<Alert> {
+fn read_alerts(folder: &Folder, loader: &mut Loader, problems: &mut Problems) -> Vec<Arc<Alert>> {
     folder.refuse_files(&[], problems);
     loader
         .known
@@ -201,7 +201,7 @@ fn read_alerts(folder: &Folder, loader: &mut Loader, problems: &mut Problems) ->
             return known.clone();
         }
         let alert = folder.and_then(|folder| read_alert(&folder, &mut problems));
-        Known { state, alert, problems: problems.into_iter().collect() }
+        Known { state, alert: alert.map(Arc::new), problems: problems.into_iter().collect() }
     });
     let mut alerts = Vec::new();
     for (path, known) in folder.folders.iter().zip(read.collect::<Vec<_>>()) {

@@ -146,7 +146,7 @@ pub fn catalogue() -> Result<Catalogue> {
 
 /// The alerts that are proven.
 pub fn proven(catalogue: &Catalogue) -> Vec<&Alert> {
-    shown(catalogue).flat_map(|component| &component.alerts).collect()
+    shown(catalogue).flat_map(|component| &component.alerts).map(|alert| &**alert).collect()
 }
 
 /// The named alerts that have a scenario, or all. What their steps do to an AWS account must be possible.
