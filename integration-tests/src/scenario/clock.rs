@@ -3,14 +3,15 @@
 //! A series of an act is extended in one of four ways. A counter goes on linearly, at the rate between the act's
 //! first and last observation, and starts where it was in the act before; when it became smaller, it was reset, and
 //! starts from what was seen. A gauge in seconds that grew as fast as time passed is an age: it goes on by a
-//! second per second. A Unix time moves to the clock's own time, which starts at 0. Everything else stays as it was last
-//! seen. A series that is not there any more gets Prometheus' mark of staleness.
+//! second per second from where it was in the act before, unless something younger took its place. A Unix time
+//! moves to the clock's own time, which starts at 0. Everything else stays as it was last seen. A series that is not
+//! there any more gets Prometheus' mark of staleness.
 //!
 //! Where an act has a pace, each observation stands for that many minutes, and the last goes on as above.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::page::{Act, Observation, Page};
 
@@ -109,16 +110,19 @@ pub fn lay_out(spans: &[Span], names: &BTreeSet<String>, ages: &BTreeSet<String>
         let (start, end) = (seen(part.start, names, part.known), seen(part.end, names, part.known));
         for (series, now) in &end {
             let shift = if name_of(series).ends_with("_timestamp_seconds") { epoch } else { 0.0 };
-            let now = Seen { value: now.value - shift, ..*now };
-            let rate = match start.get(series).filter(|_| now.counter && part.elapsed > 0.0) {
-                Some(then) => (now.value - then.value).max(0.0) / part.elapsed * STEP as f64,
-                None if ages.contains(name_of(series)) => STEP as f64,
-                None => 0.0,
+            let last = Truth { value: now.value - shift, at: part.end.at };
+            let growth = if now.counter {
+                let then = start.get(series).filter(|_| part.elapsed > 0.0);
+                Growth::Counter(then.map_or(0.0, |then| (now.value - then.value).max(0.0) / part.elapsed))
+            } else if ages.contains(name_of(series)) {
+                Growth::Age
+            } else {
+                Growth::None
             };
-            let from_start = now.counter && !part.paced;
-            let value = start.get(series).filter(|_| from_start).map_or(now.value, |then| then.value);
+            let before = start.get(series).filter(|_| now.counter && !part.paced);
+            let first = before.map_or(last, |then| Truth { value: then.value, at: part.start.at });
             let line = lines.entry(series.clone()).or_insert_with(|| Line::absent(past));
-            line.add(Seen { value, ..now }, now.value, rate, part.minutes);
+            line.add(growth, first, last, part.minutes);
         }
         for (_, line) in lines.iter_mut().filter(|(series, _)| !end.contains_key(*series)) {
             line.miss(part.minutes);
@@ -169,30 +173,60 @@ fn unix_time(observation: &Observation) -> f64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64().round()
 }
 
+/// Whether an age is that of the same thing as before: as much has been added to it as time went by, about.
+fn is_older(before: Truth, now: Truth) -> bool {
+    let elapsed = now.at.duration_since(before.at).as_secs_f64();
+    elapsed > 0.0 && now.value - before.value >= elapsed / 2.0
+}
+
+/// How a series goes on.
+#[derive(Debug, Clone, Copy)]
+enum Growth {
+    /// As it is.
+    None,
+    /// So much a second, and from where it was.
+    Counter(f64),
+    /// A second per second, and from where it was.
+    Age,
+}
+
+/// A value that was seen, and when.
+#[derive(Debug, Clone, Copy)]
+struct Truth {
+    value: f64,
+    at: Instant,
+}
+
 /// One series while it is laid out.
 struct Line {
     text: String,
-    /// What a counter showed last: on the clock, and in truth.
-    counter: Option<(f64, f64)>,
+    /// What something that grows showed last: on the clock, and in truth.
+    last: Option<(f64, Truth)>,
     present: bool,
 }
 
 impl Line {
     fn absent(minutes: usize) -> Self {
         let text = if minutes == 0 { String::new() } else { format!("_x{minutes} ") };
-        Self { text, counter: None, present: false }
+        Self { text, last: None, present: false }
     }
 
-    /// Adds a state in which the series is there: its first and last true value, and its growth per scrape.
-    fn add(&mut self, first: Seen, last: f64, rate: f64, minutes: usize) {
-        let start = match self.counter.filter(|_| first.counter) {
-            Some((shown, truth)) if first.value >= truth => shown + first.value - truth,
-            _ => first.value,
+    /// Adds a state in which the series is there, with its first and last true value.
+    fn add(&mut self, growth: Growth, first: Truth, last: Truth, minutes: usize) {
+        let step = STEP as f64;
+        let (start, rate) = match (growth, self.last) {
+            (Growth::Counter(rate), Some((shown, truth))) if first.value >= truth.value => {
+                (shown + first.value - truth.value, rate * step)
+            }
+            (Growth::Age, Some((shown, truth))) if is_older(truth, first) => (shown + step, step),
+            (Growth::Counter(rate), _) => (first.value, rate * step),
+            (Growth::Age, _) => (first.value, step),
+            (Growth::None, _) => (first.value, 0.0),
         };
         let steps = minutes.saturating_sub(1);
-        let sign = if rate < 0.0 { "" } else { "+" };
-        let _ = write!(self.text, "{start}{sign}{rate}x{steps} ");
-        self.counter = first.counter.then_some((start + rate * steps as f64, last));
+        let _ = write!(self.text, "{start}+{rate}x{steps} ");
+        let grows = !matches!(growth, Growth::None);
+        self.last = grows.then_some((start + rate * steps as f64, last));
         self.present = true;
     }
 
@@ -233,9 +267,9 @@ mod tests {
     fn counters_ages_and_gauges_go_on_as_they_would() {
         let start = Instant::now();
         let first = act(start, &[&page(10, 3, ""), &page(12, 4, "x{a=\"q\\\"\"} 7\n")]);
-        let second = act(start, &[&page(15, 9, ""), &page(15, 9, "")]);
-        let third = act(start, &[&page(1, 9, "")]);
-        let gone = act(start, &[""]);
+        let second = act(start + Duration::from_secs(4), &[&page(15, 7, ""), &page(15, 8, "")]);
+        let third = act(start + Duration::from_secs(9), &[&page(1, 1, "")]);
+        let gone = act(start + Duration::from_secs(10), &[""]);
         let names = ["q_total", "age_seconds", "x"].map(str::to_owned).into();
         let acts = [&first, &second, &third, &gone];
         let ages = ages(acts.into_iter(), &names);
@@ -246,7 +280,7 @@ mod tests {
             series[&format!("{name}{{instance=\"e1\",job=\"{JOB}\"{labels}}}")].trim().to_owned()
         };
         assert_eq!(of("q_total", ""), "10+120x2 253+0x2 1+0x2 stale _x2");
-        assert_eq!(of("age_seconds", ""), "4+60x2 9+60x2 9+60x2 stale _x2");
+        assert_eq!(of("age_seconds", ""), "4+60x2 184+60x2 1+60x2 stale _x2");
         assert_eq!(of("x", ",a=\"q\\\"\""), "7+0x2 stale _x2 _x3 _x3");
         assert_eq!(of("up", ""), "1+0x2 1+0x2 1+0x2 0+0x2");
         assert_eq!(series.len(), 5, "what no rule reads is left out: {series:?}");
