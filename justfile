@@ -41,6 +41,11 @@ test-rules *ALERTS:
 mutate *ALERTS:
     cargo run --quiet --package generator -- mutate {{ ALERTS }}
 
+# Runs the queries of the named collectors on every version, with each of their conditions left out: just test-queries pg_index
+[group('content')]
+test-queries *COLLECTORS: setup images
+    {{ if COLLECTORS == "" { "" } else { "COLLECTORS='" + COLLECTORS + "'" } }} cargo test --package integration-tests --test queries
+
 # Plays the scenario of an alert on a real server and shows what becomes of it: just prove PostgreSQLFoo --version 17
 [group('content')]
 prove *ARGS: setup images

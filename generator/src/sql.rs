@@ -6,7 +6,9 @@ use std::sync::Arc;
 use catalogue::Catalogue;
 use catalogue::need::with_schemas;
 use catalogue::source::Source;
-use squawk_syntax::ast::SourceFile;
+use squawk_syntax::ast::{
+    AstNode as _, BinExpr, BinOp, Expr, FilterClause, OnClause, SourceFile, WhereClause,
+};
 
 /// A place at which SQL stops making sense.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,8 +48,7 @@ pub fn errors(text: &str) -> Vec<SqlError> {
         }];
     }
     let parse = || {
-        let text = with_schemas(text, |name| "s".repeat("@extschema:@".len() + name.len()));
-        let parsed = SourceFile::parse(&without_variables(&text));
+        let parsed = SourceFile::parse(&without_variables(&with_names(text)));
         let errors = parsed.errors();
         let errors = errors.iter().map(|error| {
             let range = error.range();
@@ -62,6 +63,36 @@ pub fn errors(text: &str) -> Vec<SqlError> {
             vec![SqlError { message: "the script cannot be parsed".to_owned(), range: 0..0 }]
         })
     })
+}
+
+/// The conditions of all WHERE, FILTER and ON clauses of a query: what is connected by AND counts one by one.
+pub fn conditions(text: &str) -> Vec<Range<usize>> {
+    let parsed = SourceFile::parse(&with_names(text));
+    let mut conditions = Vec::new();
+    for node in parsed.tree().syntax().descendants() {
+        let clause = WhereClause::cast(node.clone()).and_then(|clause| clause.expr());
+        let clause = clause.or_else(|| FilterClause::cast(node.clone())?.expr());
+        split(clause.or_else(|| OnClause::cast(node)?.expr()), &mut conditions);
+    }
+    conditions
+}
+
+fn split(condition: Option<Expr>, into: &mut Vec<Range<usize>>) {
+    let Some(condition) = condition else { return };
+    let both =
+        BinExpr::cast(condition.syntax().clone()).filter(|both| matches!(both.op(), Some(BinOp::And(_))));
+    if let Some(both) = both {
+        split(both.lhs(), into);
+        split(both.rhs(), into);
+    } else {
+        let range = condition.syntax().text_range();
+        into.push(range.start().into()..range.end().into());
+    }
+}
+
+/// Replaces the schema of an extension by a name that is as long.
+fn with_names(text: &str) -> String {
+    with_schemas(text, |name| "s".repeat("@extschema:@".len() + name.len()))
 }
 
 /// Where brackets are nested too deep to be parsed.
@@ -129,9 +160,21 @@ mod tests {
     }
 
     #[test]
+    fn conditions_are_counted_one_by_one() {
+        let text = "SELECT count(*) FILTER (WHERE a AND b = 1) FROM t JOIN u ON t.id = u.id AND u.x \
+                    WHERE c BETWEEN 1 AND 2 AND (d OR e) AND NOT EXISTS (SELECT FROM v WHERE f IN (1, 2))";
+        let conditions: Vec<_> = conditions(text).into_iter().map(|range| &text[range]).collect();
+        let whole = "NOT EXISTS (SELECT FROM v WHERE f IN (1, 2))";
+        let wanted =
+            ["a", "b = 1", "t.id = u.id", "u.x", "c BETWEEN 1 AND 2", "(d OR e)", whole, "f IN (1, 2)"];
+        assert_eq!(conditions, wanted);
+    }
+
+    #[test]
     fn the_schema_of_an_extension_is_a_name() {
         assert_eq!(errors("SELECT 1 FROM @extschema:pg_buffercache@.pg_buffercache"), []);
         assert_eq!(errors("SELECT 1 FROM @extschema:a@.a WHERE WHERE")[0].range.start, 36);
+        assert_eq!(conditions("SELECT 1 FROM @extschema:a@.a WHERE b"), [36..37]);
     }
 
     #[test]
