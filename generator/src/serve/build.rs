@@ -148,11 +148,16 @@ impl Builder {
     }
 }
 
+/// Lets other threads have the processor before this one. Where that is not allowed, all are alike.
+fn step_back() {
+    let _ = rustix::process::setpriority_process(None, 10);
+}
+
 impl Common {
     /// Completes one job after the other, and of those that wait only the newest.
     fn work(&self, todo: &Receiver<Job>) {
-        // A pool of its own: a page that somebody waits for does not stand in line behind this.
-        let pool = rayon::ThreadPoolBuilder::new().build();
+        // A pool of its own, which steps back: a page that somebody waits for does not stand in line behind this.
+        let pool = rayon::ThreadPoolBuilder::new().start_handler(|_| step_back()).build();
         while let Ok(mut job) = todo.recv() {
             job = todo.try_iter().last().unwrap_or(job);
             match &pool {
