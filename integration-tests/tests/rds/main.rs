@@ -1,6 +1,7 @@
 //! The RDS exporter as a process, against a fake AWS at the wire.
 
 mod accounts;
+mod cloudwatch;
 mod dashboards;
 mod input;
 mod matrix;

@@ -172,6 +172,10 @@ async fn what_the_alerts_and_newer_dashboards_need() {
     }
     let cluster = [("cluster_identifier", "cl")];
     assert_eq!(samples.one("rds_cluster_members", &cluster), 2.0);
+    let restorable = samples.one("rds_cluster_latest_restorable_timestamp_seconds", &cluster);
+    assert!(restorable > 1_700_000_000.0, "{restorable}");
+    let age = samples.one("rds_exporter_collector_age_seconds", &[("collector", "clusters")]);
+    assert!((0.0..60.0).contains(&age), "{age}");
     let age = of("rds_newest_datapoint_age_seconds", "main").unwrap();
     assert!((0.0..300.0).contains(&age), "{age}");
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
