@@ -174,7 +174,8 @@ mod tests {
     fn the_schema_of_an_extension_is_a_name() {
         assert_eq!(errors("SELECT 1 FROM @extschema:pg_buffercache@.pg_buffercache"), []);
         assert_eq!(errors("SELECT 1 FROM @extschema:a@.a WHERE WHERE")[0].range.start, 36);
-        assert_eq!(conditions("SELECT 1 FROM @extschema:a@.a WHERE b"), [36..37]);
+        let text = "SELECT 1 FROM @extschema:a@.a WHERE b";
+        assert_eq!(conditions(text).into_iter().map(|range| &text[range]).collect::<Vec<_>>(), ["b"]);
     }
 
     #[test]
