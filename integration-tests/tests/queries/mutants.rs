@@ -60,7 +60,8 @@ impl Mutants {
 
 /// The conditions of a query, each on one line, and the query without it.
 fn without_each(sql: &str) -> impl Iterator<Item = (String, String)> {
-    sql::conditions(sql).into_iter().map(|range| {
+    let conditions = sql::conditions(sql).into_iter().filter(|range| sql[range.clone()].trim() != "true");
+    conditions.map(|range| {
         let condition = sql[range.clone()].split_whitespace().collect::<Vec<_>>().join(" ");
         (condition, format!("{}true{}", &sql[..range.start], &sql[range.end..]))
     })

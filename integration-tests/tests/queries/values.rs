@@ -123,25 +123,32 @@ pub(super) async fn hold(server: &Postgres, standby: &Postgres, major: u32) {
                 None => mutants.meet(scraped, &query, &case).await,
             }
             drop(held);
-            for statement in &case.cleanup {
-                server.sql("app", statement).await.unwrap_or_else(|error| panic!("{what}: {error:#}"));
-            }
-            for script in &case.cleanup_run {
-                scraped.run(script).await.unwrap_or_else(|error| panic!("{what}: {error:#}"));
-            }
+            all(server, scraped, &case.cleanup, &case.cleanup_run, &what).await;
         }
         wrong.extend(mutants.unnoticed(&book.equivalent));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Runs statements and then scripts.
+async fn all(server: &Postgres, scraped: &Postgres, statements: &[String], scripts: &[String], what: &str) {
+    for statement in statements {
+        bounded(server.sql("app", statement), statement, what).await;
+    }
+    for script in scripts {
+        bounded(scraped.run(script), script, what).await;
+    }
+}
+
+/// One that hangs would hold up all that come after.
+async fn bounded(step: impl Future<Output = anyhow::Result<String>>, text: &str, what: &str) {
+    let ended = tokio::time::timeout(Duration::from_secs(120), step).await;
+    let result = ended.unwrap_or_else(|_| panic!("{what}: `{text}` hangs"));
+    result.unwrap_or_else(|error| panic!("{what}: `{text}`: {error:#}"));
+}
+
 async fn provoke(server: &Postgres, scraped: &Postgres, case: &Case, what: &str) -> Vec<Client> {
-    for statement in &case.setup {
-        server.sql("app", statement).await.unwrap_or_else(|error| panic!("{what}: {error:#}"));
-    }
-    for script in &case.run {
-        scraped.run(script).await.unwrap_or_else(|error| panic!("{what}: {error:#}"));
-    }
+    all(server, scraped, &case.setup, &case.run, what).await;
     let mut held = Vec::new();
     for session in &case.sessions {
         let client = scraped.client("app").await.unwrap();
@@ -178,8 +185,8 @@ impl Case {
         let patterns: Vec<Samples> = self.expect.keys().map(|series| pattern(series)).collect();
         let is_expected = |sample: &Sample| {
             let fits = |pattern: &Sample| {
-                pattern.name == sample.name
-                    && pattern.labels.iter().all(|(name, value)| sample.labels.get(name) == Some(value))
+                let has = |(name, value)| sample.labels.get(name).map_or("", String::as_str) == value;
+                pattern.name == sample.name && pattern.labels.iter().all(has)
             };
             patterns.iter().flat_map(Samples::iter).any(fits)
         };
