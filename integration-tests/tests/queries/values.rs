@@ -142,7 +142,7 @@ async fn all(server: &Postgres, scraped: &Postgres, statements: &[String], scrip
 
 /// One that hangs would hold up all that come after.
 async fn bounded(step: impl Future<Output = anyhow::Result<String>>, text: &str, what: &str) {
-    let ended = tokio::time::timeout(Duration::from_secs(120), step).await;
+    let ended = tokio::time::timeout(Duration::from_mins(2), step).await;
     let result = ended.unwrap_or_else(|_| panic!("{what}: `{text}` hangs"));
     result.unwrap_or_else(|error| panic!("{what}: `{text}`: {error:#}"));
 }
