@@ -11,6 +11,7 @@ use testcontainers::core::{ExecCommand, Mount};
 use testcontainers::runners::AsyncRunner as _;
 use testcontainers::{ContainerAsync, GenericImage, ImageExt as _};
 use tokio::process::Command;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::images::Programs;
 use crate::patience;
@@ -18,9 +19,33 @@ use crate::patience;
 /// A running machine. It is gone when this is dropped.
 pub enum Machine {
     /// A container on the host's network.
-    Container(Box<ContainerAsync<GenericImage>>),
+    Container(Container),
     /// A folder that commands see as `/`.
     Folder(PathBuf),
+}
+
+/// A container that is removed when this is dropped.
+pub struct Container(Option<Box<ContainerAsync<GenericImage>>>);
+
+impl Container {
+    fn get(&self) -> &ContainerAsync<GenericImage> {
+        self.0.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl Drop for Container {
+    /// Its removal waits with `block_on`. On a thread that is in `block_on` already, that would use up what wakes the
+    /// outer one, which could then wait for ever. So it has a thread of its own.
+    fn drop(&mut self) {
+        let (container, runtime) = (self.0.take(), Handle::current());
+        if runtime.runtime_flavor() == RuntimeFlavor::MultiThread {
+            let removal = std::thread::spawn(move || {
+                let _inside = runtime.enter();
+                drop(container);
+            });
+            let _ = tokio::task::block_in_place(|| removal.join());
+        }
+    }
 }
 
 /// User and group of the server.
@@ -122,7 +147,7 @@ impl Machine {
             container
         });
         let container = started.await?.with_context(|| format!("the image `{name}` does not start"))?;
-        Ok(Self::Container(Box::new(container)))
+        Ok(Self::Container(Container(Some(Box::new(container)))))
     }
 
     /// The lines of `/proc/*/stat`, with process ids as the machine sees them.
@@ -141,7 +166,7 @@ impl Machine {
     pub async fn run(&self, script: &str) -> Result<String> {
         let (code, out, err) = match self {
             Self::Container(container) => {
-                let mut result = container.exec(ExecCommand::new(["sh", "-c", script])).await?;
+                let mut result = container.get().exec(ExecCommand::new(["sh", "-c", script])).await?;
                 let out = result.stdout_to_vec().await?;
                 let err = result.stderr_to_vec().await?;
                 let code = loop {
@@ -197,4 +222,27 @@ fn postgresql_path(folder: &std::path::Path) -> String {
     let bin =
         versions.map(|version| format!("/usr/lib/postgresql/{}/bin:", version.file_name().to_string_lossy()));
     bin.collect::<String>() + "/usr/bin:/bin"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::images::{Image, POSTGRESQL};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn who_waits_is_woken_although_a_machine_goes_away_meanwhile() {
+        let programs = Image::of(POSTGRESQL[0]).and_then(Image::programs).expect("the image is there");
+        let machine = Machine::start(&programs).await.expect("it starts");
+        let (send, message) = tokio::sync::oneshot::channel();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            send.send(()).expect("somebody waits");
+        });
+        let start = Instant::now();
+        // In one task: the message comes while the machine is being removed.
+        let both = async { tokio::join!(message, async { drop(machine) }).0 };
+        let came = tokio::time::timeout(Duration::from_secs(30), both).await;
+        came.expect("it comes").expect("it is sent");
+        assert!(start.elapsed() < Duration::from_secs(20), "only the end of the time woke it");
+    }
 }
