@@ -11,7 +11,7 @@ use catalogue::{Alert, alert::Rule};
 use serde_json::Value as Json;
 
 use crate::promql::ast::{BinaryExpr, Expr};
-use crate::promql::evaluate::{self, Labels, Samples, Value};
+use crate::promql::evaluate::{self, Labels, Line, Moments, Samples, Value};
 use crate::promql::{Promql, op};
 
 /// Steps of the longest life that is told.
@@ -182,10 +182,11 @@ impl<'a> Course<'a> {
         let keep = rule.keep_firing_for.as_ref().map_or(Some(0), |keep| duration(&rule.params.fill(keep)))?;
         let mut states = Vec::with_capacity(steps);
         let (mut since, mut missed, mut fired) = (None, None, false);
-        for time in (0..steps as u64).map(|index| index * step) {
-            let value = evaluate::at(&promql.tree, &samples, moment(time)?)?;
-            let Value::Vector(vector) = value else { return None };
-            let holds = vector.iter().any(|(labels, _)| *labels == wanted);
+        let moments = Moments { first: 0, step: moment(step)?, count: steps };
+        let Value::Vector(lines) = evaluate::over(&promql.tree, &samples, moments)? else { return None };
+        let own: Vec<_> = lines.iter().filter(|line| line.labels == wanted).collect();
+        for (index, time) in (0..steps).map(|index| (index, index as u64 * step)) {
+            let holds = own.iter().any(|line| line.values[index].is_some());
             let firing = states.last() == Some(&State::Firing);
             let state = if holds {
                 missed = None;
@@ -232,8 +233,9 @@ fn compared<'a>(expr: &'a Expr, samples: &Samples, time: i64, wanted: &Labels) -
         Expr::Binary(binary) => match op::kind(binary) {
             op::Kind::Filter(_) => Some(binary),
             op::Kind::Or => {
-                let left = evaluate::at(&binary.lhs, samples, time);
-                let gives = matches!(&left, Some(Value::Vector(vector)) if vector.iter().any(|(labels, _)| labels == wanted));
+                let left = evaluate::over(&binary.lhs, samples, Moments::one(time));
+                let is_there = |line: &Line| line.labels == *wanted && line.values[0].is_some();
+                let gives = matches!(&left, Some(Value::Vector(lines)) if lines.iter().any(is_there));
                 inside(if gives { &binary.lhs } else { &binary.rhs })
             }
             op::Kind::Unless => inside(&binary.lhs),
@@ -253,35 +255,32 @@ fn compare(
     let op::Kind::Filter(sign) = op::kind(binary) else { return None };
     let series = op::series(&binary.lhs);
     let is_time_left = series.iter().any(|name| name.ends_with("_timestamp_seconds"));
+    let moments = Moments { first: 0, step: moment(step)?, count: steps };
+    let fits = |labels: &Labels| {
+        labels.iter().all(|(name, value)| {
+            wanted.iter().find(|(other, _)| other == name).is_none_or(|(_, other)| other == value)
+        })
+    };
     let line = |expr: &Expr| -> Option<Vec<Option<f64>>> {
-        let mut line = Vec::with_capacity(steps);
-        for time in (0..steps as u64).map(|index| index * step) {
-            #[expect(clippy::cast_precision_loss, reason = "seconds of a test")]
-            let zero = if is_time_left { time as f64 } else { 0.0 };
-            let value = match evaluate::at(expr, samples, moment(time)?)? {
-                Value::Scalar(value) => Some(value),
-                Value::Vector(vector) => {
-                    let fits = |labels: &Labels| {
-                        labels.iter().all(|(name, value)| {
-                            wanted
-                                .iter()
-                                .find(|(other, _)| other == name)
-                                .is_none_or(|(_, other)| other == value)
-                        })
-                    };
-                    let mut fitting =
-                        vector.iter().filter(|(labels, _)| fits(labels)).map(|(_, value)| *value);
-                    let value = fitting.next();
+        let values = match evaluate::over(expr, samples, moments)? {
+            Value::Scalar(values) => values.into_iter().map(Some).collect(),
+            Value::Vector(lines) => {
+                let fitting: Vec<_> = lines.iter().filter(|line| fits(&line.labels)).collect();
+                let at = |at: usize| {
+                    let mut values = fitting.iter().filter_map(|line| line.values[at]);
+                    let value = values.next();
                     // Which of several would be drawn is a guess.
-                    if fitting.next().is_some() {
-                        return None;
-                    }
-                    value
-                }
-            };
-            line.push(value.map(|value| value - zero).filter(|value| value.is_finite()));
-        }
-        Some(line)
+                    values.next().is_none().then_some(value)
+                };
+                (0..steps).map(at).collect::<Option<Vec<_>>>()?
+            }
+        };
+        let values = (0_u64..).zip(values).map(|(index, value)| {
+            #[expect(clippy::cast_precision_loss, reason = "seconds of a test")]
+            let zero = if is_time_left { (index * step) as f64 } else { 0.0 };
+            value.map(|value| value - zero).filter(|value| value.is_finite())
+        });
+        Some(values.collect())
     };
     let (values, limits) = (line(&binary.lhs)?, line(&binary.rhs)?);
     let (is_plain, of) = (op::is_plain(&binary.lhs), binary.lhs.to_string());

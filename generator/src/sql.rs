@@ -1,11 +1,14 @@
 //! SQL: does it parse? The only file that knows the SQL parser. The last word stays with a real server.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::panic::catch_unwind;
+use std::sync::{Arc, LazyLock};
 
 use catalogue::Catalogue;
 use catalogue::need::with_schemas;
 use catalogue::source::Source;
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use squawk_syntax::ast::{
     AstNode as _, BinExpr, BinOp, Expr, FilterClause, OnClause, SourceFile, WhereClause,
 };
@@ -35,8 +38,19 @@ const MAX_BYTES: usize = 16 * 1024;
 /// Stack for the parser, in bytes: enough for the worst script of that length. Only what is used is taken.
 const STACK: usize = 512 * 1024 * 1024;
 
-/// The syntax errors of a script. Variables of psql count as values.
-pub fn errors(text: &str) -> Vec<SqlError> {
+/// Threads with such a stack, for all scripts: to start one takes longer than to parse a script.
+static PARSERS: LazyLock<Option<ThreadPool>> =
+    LazyLock::new(|| ThreadPoolBuilder::new().stack_size(STACK).build().ok());
+
+/// The syntax errors of each script. Variables of psql count as values.
+pub fn errors(scripts: &[&str]) -> Vec<Vec<SqlError>> {
+    let unparsed = || vec![SqlError { message: "the script cannot be parsed".to_owned(), range: 0..0 }];
+    let Some(parsers) = &*PARSERS else { return scripts.iter().map(|_| unparsed()).collect() };
+    let of = |script: &&str| catch_unwind(|| errors_of(script)).unwrap_or_else(|_| unparsed());
+    parsers.install(|| scripts.par_iter().map(of).collect())
+}
+
+fn errors_of(text: &str) -> Vec<SqlError> {
     if let Some(at) = too_deep(text) {
         let message = format!("brackets are nested more than {MAX_DEPTH} deep");
         return vec![SqlError { message, range: at..at + 1 }];
@@ -47,22 +61,13 @@ pub fn errors(text: &str) -> Vec<SqlError> {
             range: 0..0,
         }];
     }
-    let parse = || {
-        let parsed = SourceFile::parse(&without_variables(&with_names(text)));
-        let errors = parsed.errors();
-        let errors = errors.iter().map(|error| {
-            let range = error.range();
-            SqlError { message: error.message().to_owned(), range: range.start().into()..range.end().into() }
-        });
-        errors.collect()
-    };
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, parse);
-        let parsed = thread.ok().and_then(|thread| thread.join().ok());
-        parsed.unwrap_or_else(|| {
-            vec![SqlError { message: "the script cannot be parsed".to_owned(), range: 0..0 }]
-        })
-    })
+    let parsed = SourceFile::parse(&without_variables(&with_names(text)));
+    let errors = parsed.errors();
+    let errors = errors.iter().map(|error| {
+        let range = error.range();
+        SqlError { message: error.message().to_owned(), range: range.start().into()..range.end().into() }
+    });
+    errors.collect()
 }
 
 /// The conditions of all WHERE, FILTER and ON clauses of a query: what is connected by AND counts one by one.
@@ -147,6 +152,10 @@ fn without_variables(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn errors(text: &str) -> Vec<SqlError> {
+        super::errors(&[text]).remove(0)
+    }
 
     #[test]
     fn what_the_parser_would_not_survive_is_an_error() {

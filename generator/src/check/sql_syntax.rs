@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use catalogue::source::Source;
+use catalogue::source::{Place, Source};
 use catalogue::text::Text;
 use catalogue::{Problem, Problems};
 use rayon::prelude::*;
@@ -22,12 +22,10 @@ fn run(context: &Context, problems: &mut Problems) {
     let mut texts: Vec<Text> = files.iter().map(|source| Text::file(source)).collect();
     let branches = context.catalogue.queries().flat_map(|(_, query)| &query.branches);
     texts.extend(branches.map(|branch| branch.sql.clone()));
-    let found = texts.par_iter().flat_map_iter(|text| {
-        sql::errors(text)
-            .into_iter()
-            .map(|error| Problem::error(CHECK.name, text.place_of(error.range), error.message.to_lowercase()))
-    });
-    problems.extend(found.collect::<Vec<_>>());
+    let scripts: Vec<_> = texts.iter().map(|text| &**text).collect();
+    for (text, errors) in texts.iter().zip(sql::errors(&scripts)) {
+        problems.extend(errors.into_iter().map(|error| problem(text.place_of(error.range), &error.message)));
+    }
     for source in files {
         if !source.text.starts_with("--") {
             let problem = Problem::error(
@@ -38,16 +36,22 @@ fn run(context: &Context, problems: &mut Problems) {
             problems.push(problem.help("start it with a comment: `-- Lists …`"));
         }
     }
-    let runbooks = context.rules.iter().filter_map(|rule| rule.alert.runbook.as_ref());
-    for source in runbooks {
-        let text = Text::file(source);
-        for block in markdown::code_blocks(&text).iter().filter(|block| block.language == "sql") {
-            for error in sql::errors(&block.text) {
-                let place = text.place_of(block.range.clone());
-                problems.push(Problem::error(CHECK.name, place, error.message.to_lowercase()));
-            }
-        }
+    let runbooks = context.rules.par_iter().filter_map(|rule| rule.alert.runbook.as_ref());
+    let blocks: Vec<_> = runbooks
+        .flat_map_iter(|source| {
+            let text = Text::file(source);
+            let blocks = markdown::code_blocks(&text).into_iter().filter(|block| block.language == "sql");
+            blocks.map(|block| (text.place_of(block.range), block.text)).collect::<Vec<_>>()
+        })
+        .collect();
+    let scripts: Vec<_> = blocks.iter().map(|(_, script)| &**script).collect();
+    for ((place, _), errors) in blocks.iter().zip(sql::errors(&scripts)) {
+        problems.extend(errors.into_iter().map(|error| problem(place.clone(), &error.message)));
     }
+}
+
+fn problem(place: Place, message: &str) -> Problem {
+    Problem::error(CHECK.name, place, message.to_lowercase())
 }
 
 #[cfg(test)]

@@ -100,8 +100,11 @@ fn of_operator(text: &str, tokens: &[Token], binary: &Binary) -> Vec<Edit> {
     let kind = TokenType::new(token.id);
     if kind.is_comparison_operator() {
         let is_number = |range: &Range<usize>| {
-            let side = Promql::parse(&text[range.clone()], &Params::default());
-            side.is_ok_and(|side| side.tree.value_type() == ValueType::Scalar)
+            let side = &text[range.clone()];
+            // Matchers take long to parse, and nothing but `scalar` makes a number of what they select.
+            let may_be = !side.contains('{') || side.contains("scalar");
+            let parsed = may_be.then(|| Promql::parse(side, &Params::default()).ok()).flatten();
+            parsed.is_some_and(|side| side.tree.value_type() == ValueType::Scalar)
         };
         let mut edits = vec![keep(Operator::ComparisonRemoved, !is_number(&binary.left))];
         let (flipped, boundary) = match token.id {

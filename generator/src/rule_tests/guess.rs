@@ -10,7 +10,7 @@ use super::expand::{Expanded, Variant, evaluation_ms};
 use super::judge::Subject;
 use crate::promql::Promql;
 use crate::promql::ast::Expr;
-use crate::promql::evaluate::{self, Samples};
+use crate::promql::evaluate::{self, Moments, Samples};
 
 /// Labels of an alert, without what the rule adds.
 type Labels = BTreeMap<String, String>;
@@ -104,13 +104,11 @@ impl Timing {
         }
         // It must hold at each step for so long: back from the last one, since most often it does not hold then.
         let Some(first) = last.checked_sub(self.hold.div_ceil(self.step)) else { return Some(Vec::new()) };
-        let mut firing = holding(expr, samples, last * self.step)?;
-        for index in (first..last).rev() {
-            if firing.is_empty() {
-                break;
-            }
-            let held = holding(expr, samples, index * self.step)?;
-            firing.retain(|labels| held.contains(labels));
+        let mut firing = self.holding(expr, samples, last, 1)?.remove(0);
+        let before = usize::try_from(last - first).ok()?;
+        if !firing.is_empty() && before > 0 {
+            let held = self.holding(expr, samples, first, before)?;
+            firing.retain(|labels| held.iter().all(|held| held.contains(labels)));
         }
         Some(firing)
     }
@@ -119,8 +117,8 @@ impl Timing {
     fn kept(&self, expr: &Expr, samples: &Samples, last: u64) -> Option<Vec<Labels>> {
         // Since when it holds, whether it fires, and since when it only goes on firing.
         let mut active: BTreeMap<Labels, (u64, bool, Option<u64>)> = BTreeMap::new();
-        for now in (0..=last).map(|index| index * self.step) {
-            let held = holding(expr, samples, now)?;
+        let all = self.holding(expr, samples, 0, usize::try_from(last).ok()? + 1)?;
+        for (now, held) in (0..).map(|index| index * self.step).zip(all) {
             active.retain(|labels, (_, firing, missed)| {
                 held.contains(labels) || (*firing && now - *missed.get_or_insert(now) < self.keep)
             });
@@ -132,15 +130,21 @@ impl Timing {
         }
         Some(active.into_iter().filter(|(_, (_, firing, _))| *firing).map(|(labels, _)| labels).collect())
     }
-}
-
-/// The label sets for which an expression holds. None where it is not understood, or Prometheus refuses it.
-fn holding(expr: &Expr, samples: &Samples, at: u64) -> Option<Vec<Labels>> {
-    let evaluate::Value::Vector(vector) = evaluate::at(expr, samples, i64::try_from(at).ok()?)? else {
-        return None;
-    };
-    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-    Some(vector.into_iter().map(|(labels, _)| labels.into_iter().map(owned).collect()).collect())
+    /// The label sets for which an expression holds, at some steps from the first on. None where it is not understood,
+    /// or Prometheus refuses it.
+    fn holding(&self, expr: &Expr, samples: &Samples, first: u64, count: usize) -> Option<Vec<Vec<Labels>>> {
+        let step = i64::try_from(self.step).ok()?;
+        let moments = Moments { first: i64::try_from(first).ok()?.checked_mul(step)?, step, count };
+        let evaluate::Value::Vector(lines) = evaluate::over(expr, samples, moments)? else { return None };
+        let mut holding = vec![Vec::new(); count];
+        for line in lines {
+            let labels = line.labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let labels: Labels = labels.collect();
+            let there = holding.iter_mut().zip(&line.values).filter(|(_, value)| value.is_some());
+            there.for_each(|(holding, _)| holding.push(labels.clone()));
+        }
+        Some(holding)
+    }
 }
 
 #[cfg(test)]

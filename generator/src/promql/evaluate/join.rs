@@ -6,7 +6,7 @@ use promql_parser::parser::token::{
 use promql_parser::parser::{BinaryExpr, LabelModifier, VectorMatchCardinality};
 
 use super::aggregate::has;
-use super::{Labels, Value};
+use super::{Labels, Line, Value};
 
 /// What an operator gives: a number, or for a comparison whether it holds.
 enum Result {
@@ -40,24 +40,31 @@ fn is_bool(binary: &BinaryExpr) -> bool {
 
 /// At least one side is a number without labels.
 pub(super) fn with_scalar<'a>(binary: &BinaryExpr, left: Value<'a>, right: Value<'a>) -> Option<Value<'a>> {
-    let each = |vector: Vec<(Labels<'a>, f64)>, result: &dyn Fn(f64) -> Option<Result>| {
-        let mut kept = Vec::new();
-        for (labels, value) in vector {
-            match result(value)? {
-                Result::Number(number) => kept.push((labels, number)),
-                Result::Holds(true) => kept.push((labels, value)),
-                Result::Holds(false) => {}
+    let each = |mut lines: Vec<Line<'a>>, numbers: &[f64], swapped: bool| {
+        for line in &mut lines {
+            for (slot, number) in line.values.iter_mut().zip(numbers) {
+                let Some(value) = *slot else { continue };
+                let (left, right) = if swapped { (*number, value) } else { (value, *number) };
+                match apply(binary, left, right)? {
+                    Result::Number(number) => *slot = Some(number),
+                    Result::Holds(true) => {}
+                    Result::Holds(false) => *slot = None,
+                }
             }
         }
-        Some(Value::Vector(kept))
+        Some(Value::Vector(lines))
     };
     match (left, right) {
-        (Value::Scalar(left), Value::Scalar(right)) => match apply(binary, left, right)? {
-            Result::Number(number) => Some(Value::Scalar(number)),
-            Result::Holds(_) => None,
-        },
-        (Value::Vector(vector), Value::Scalar(right)) => each(vector, &|value| apply(binary, value, right)),
-        (Value::Scalar(left), Value::Vector(vector)) => each(vector, &|value| apply(binary, left, value)),
+        (Value::Scalar(left), Value::Scalar(right)) => {
+            let numbers =
+                left.into_iter().zip(right).map(|(left, right)| match apply(binary, left, right)? {
+                    Result::Number(number) => Some(number),
+                    Result::Holds(_) => None,
+                });
+            numbers.collect::<Option<_>>().map(Value::Scalar)
+        }
+        (Value::Vector(lines), Value::Scalar(right)) => each(lines, &right, false),
+        (Value::Scalar(left), Value::Vector(lines)) => each(lines, &left, true),
         (Value::Vector(_), Value::Vector(_)) => None,
     }
 }
@@ -74,35 +81,53 @@ fn signature<'a>(binary: &BinaryExpr, labels: &Labels<'a>) -> Labels<'a> {
 }
 
 /// `and`, `or`, `unless`.
-pub(super) fn set<'a>(
-    binary: &BinaryExpr,
-    left: Vec<(Labels<'a>, f64)>,
-    right: Vec<(Labels<'a>, f64)>,
-) -> Vec<(Labels<'a>, f64)> {
-    let signatures = |vector: &[(Labels<'a>, f64)]| -> Vec<Labels<'a>> {
-        vector.iter().map(|(labels, _)| signature(binary, labels)).collect()
-    };
-    let keep = |vector: Vec<(Labels<'a>, f64)>, others: &[Labels], wanted: bool| {
-        let mut vector = vector;
-        vector.retain(|(labels, _)| others.contains(&signature(binary, labels)) == wanted);
-        vector
-    };
+pub(super) fn set<'a>(binary: &BinaryExpr, mut left: Vec<Line<'a>>, right: Vec<Line<'a>>) -> Vec<Line<'a>> {
     match binary.op.id() {
-        T_LAND => keep(left, &signatures(&right), true),
+        T_LAND => keep(binary, left, &right, true),
         T_LOR => {
-            let more = keep(right, &signatures(&left), false);
-            left.into_iter().chain(more).collect()
+            for more in keep(binary, right, &left, false) {
+                // What has the same labels is the same series, at other moments.
+                let Some(line) = left.iter_mut().find(|line| line.labels == more.labels) else {
+                    left.push(more);
+                    continue;
+                };
+                for (value, more) in line.values.iter_mut().zip(more.values) {
+                    *value = value.or(more);
+                }
+            }
+            left
         }
-        _ => keep(left, &signatures(&right), false),
+        _ => keep(binary, left, &right, false),
     }
+}
+
+/// The values for which there is another one that matches, or for which there is none.
+fn keep<'a>(
+    binary: &BinaryExpr,
+    mut lines: Vec<Line<'a>>,
+    others: &[Line<'a>],
+    wanted: bool,
+) -> Vec<Line<'a>> {
+    let signatures: Vec<_> = others.iter().map(|other| signature(binary, &other.labels)).collect();
+    for line in &mut lines {
+        let own = signature(binary, &line.labels);
+        let fitting = signatures.iter().zip(others).filter(|(signature, _)| **signature == own);
+        let fitting: Vec<_> = fitting.map(|(_, other)| other).collect();
+        for (at, value) in line.values.iter_mut().enumerate() {
+            if fitting.iter().any(|other| other.values[at].is_some()) != wanted {
+                *value = None;
+            }
+        }
+    }
+    lines
 }
 
 /// Arithmetic and comparisons of two vectors. None when several fit where one must.
 pub(super) fn match_up<'a>(
     binary: &BinaryExpr,
-    left: &[(Labels<'a>, f64)],
-    right: &[(Labels<'a>, f64)],
-) -> Option<Vec<(Labels<'a>, f64)>> {
+    left: &[Line<'a>],
+    right: &[Line<'a>],
+) -> Option<Vec<Line<'a>>> {
     let card = binary.modifier.as_ref().map(|modifier| &modifier.card);
     let (swapped, more) = match card {
         Some(VectorMatchCardinality::OneToMany(more)) => (true, Some(more)),
@@ -110,35 +135,45 @@ pub(super) fn match_up<'a>(
         _ => (false, None),
     };
     let (many, one) = if swapped { (right, left) } else { (left, right) };
-    let ones: Vec<_> = one.iter().map(|(labels, _)| signature(binary, labels)).collect();
-    let (mut taken, mut result) = (Vec::new(), Vec::new());
-    for (labels, value) in many {
-        let own = signature(binary, labels);
-        let mut fitting = ones.iter().zip(one).filter(|(other, _)| **other == own);
-        let Some((_, (one_labels, other))) = fitting.next() else { continue };
-        if fitting.next().is_some() {
-            return None;
-        }
-        let (a, b) = if swapped { (*other, *value) } else { (*value, *other) };
-        let number = match apply(binary, a, b)? {
-            Result::Number(number) => number,
-            Result::Holds(true) => a,
-            Result::Holds(false) => continue,
-        };
-        let mut labels = labels.clone();
-        match more {
-            Some(more) => {
-                labels.retain(|(name, _)| !has(more, name));
-                labels.extend(one_labels.iter().filter(|(name, _)| has(more, name)));
-                labels.sort_unstable();
+    let signatures: Vec<_> = one.iter().map(|other| signature(binary, &other.labels)).collect();
+    let mut result: Vec<Line> = Vec::new();
+    for line in many {
+        let own = signature(binary, &line.labels);
+        let fitting = signatures.iter().zip(one).filter(|(signature, _)| **signature == own);
+        let fitting: Vec<_> = fitting.map(|(_, other)| other).collect();
+        for (index, other) in fitting.iter().enumerate() {
+            let mut values = vec![None; line.values.len()];
+            for (at, made) in values.iter_mut().enumerate() {
+                let (Some(value), Some(number)) = (line.values[at], other.values[at]) else { continue };
+                // Which of them is there may change, but never may two be there.
+                if fitting[..index].iter().any(|another| another.values[at].is_some()) {
+                    return None;
+                }
+                let (a, b) = if swapped { (number, value) } else { (value, number) };
+                *made = match apply(binary, a, b)? {
+                    Result::Number(number) => Some(number),
+                    Result::Holds(holds) => holds.then_some(a),
+                };
             }
-            None if taken.contains(&own) => return None,
-            None => {
-                taken.push(own.clone());
-                labels = own;
-            }
+            let labels = match more {
+                Some(more) => {
+                    let mut labels = line.labels.clone();
+                    labels.retain(|(name, _)| !has(more, name));
+                    labels.extend(other.labels.iter().filter(|(name, _)| has(more, name)));
+                    labels.sort_unstable();
+                    labels
+                }
+                None => own.clone(),
+            };
+            result.push(Line { labels, values });
         }
-        result.push((labels, number));
     }
-    Some(result)
+    let is_twice = |line: &Line, before: &[Line]| {
+        let same = before.iter().filter(|other| other.labels == line.labels);
+        let mut pairs = same.flat_map(|other| other.values.iter().zip(&line.values));
+        pairs.any(|(other, value)| other.is_some() && value.is_some())
+    };
+    let refused =
+        more.is_none() && result.iter().enumerate().any(|(index, line)| is_twice(line, &result[..index]));
+    (!refused).then_some(result)
 }

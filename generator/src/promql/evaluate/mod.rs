@@ -10,6 +10,7 @@ mod range;
 use promql_parser::parser::token::{T_LAND, T_LOR, T_LUNLESS};
 use promql_parser::parser::{BinaryExpr, Call, Expr, Offset, VectorSelector};
 
+use self::range::Ranges;
 use super::notation::{self, Slot};
 
 /// How long a sample counts when nothing follows it.
@@ -62,47 +63,85 @@ impl Samples {
 /// Labels without the name of the metric, sorted.
 pub type Labels<'a> = Vec<(&'a str, &'a str)>;
 
-/// What an expression gives at one moment.
+/// Moments at equal distances, in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Moments {
+    /// The first of them.
+    pub first: i64,
+    /// From one to the next.
+    pub step: i64,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl Moments {
+    /// A single moment.
+    pub fn one(time: i64) -> Self {
+        Self { first: time, step: 1, count: 1 }
+    }
+
+    fn times(self) -> impl Iterator<Item = i64> {
+        (0_i64..).map(move |index| self.first + index * self.step).take(self.count)
+    }
+
+    /// As long before as an offset says.
+    fn back(self, offset: Option<&Offset>) -> Option<Self> {
+        let first = match offset {
+            None => self.first,
+            Some(Offset::Pos(by)) => self.first.checked_sub(milliseconds(*by)?)?,
+            Some(Offset::Neg(by)) => self.first.checked_add(milliseconds(*by)?)?,
+        };
+        Some(Self { first, ..self })
+    }
+}
+
+/// One set of labels and its value at each moment; nothing where it has none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line<'a> {
+    /// The labels.
+    pub labels: Labels<'a>,
+    /// The values.
+    pub values: Vec<Option<f64>>,
+}
+
+/// What an expression gives moment by moment.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'a> {
-    /// A number without labels.
-    Scalar(f64),
+    /// Numbers without labels.
+    Scalar(Vec<f64>),
     /// Numbers with labels.
-    Vector(Vec<(Labels<'a>, f64)>),
+    Vector(Vec<Line<'a>>),
 }
 
-/// A range of samples of each series.
-struct Ranges<'a> {
-    series: Vec<(Labels<'a>, Vec<(i64, f64)>)>,
-    start: i64,
-    end: i64,
-}
+/// Moments of a subquery up to which it is evaluated.
+const MOST: i64 = 100_000;
 
-/// The value of an expression at a moment, in milliseconds. None for what is not known here, and for what Prometheus
-/// refuses.
-pub fn at<'a>(expr: &'a Expr, samples: &'a Samples, time: i64) -> Option<Value<'a>> {
+/// The value of an expression at some moments. All are evaluated at once, since labels are the same at all of them.
+/// None for what is not known here, and for what Prometheus refuses at one of them.
+pub fn over<'a>(expr: &'a Expr, samples: &'a Samples, moments: Moments) -> Option<Value<'a>> {
     match expr {
-        Expr::NumberLiteral(number) => Some(Value::Scalar(number.val)),
-        Expr::Paren(paren) => at(&paren.expr, samples, time),
-        Expr::Unary(unary) => Some(match at(&unary.expr, samples, time)? {
-            Value::Scalar(value) => Value::Scalar(-value),
-            Value::Vector(vector) => {
-                Value::Vector(vector.into_iter().map(|(labels, value)| (labels, -value)).collect())
+        Expr::NumberLiteral(number) => Some(Value::Scalar(vec![number.val; moments.count])),
+        Expr::Paren(paren) => over(&paren.expr, samples, moments),
+        Expr::Unary(unary) => Some(match over(&unary.expr, samples, moments)? {
+            Value::Scalar(values) => Value::Scalar(values.into_iter().map(|value| -value).collect()),
+            Value::Vector(mut lines) => {
+                lines.iter_mut().flat_map(|line| line.values.iter_mut().flatten()).for_each(|v| *v = -*v);
+                Value::Vector(lines)
             }
         }),
-        Expr::VectorSelector(selector) => instant(selector, samples, time).map(Value::Vector),
-        Expr::Aggregate(aggregate) => match at(&aggregate.expr, samples, time)? {
-            Value::Vector(vector) => aggregate::aggregate(aggregate, vector).map(Value::Vector),
+        Expr::VectorSelector(selector) => instant(selector, samples, moments).map(Value::Vector),
+        Expr::Aggregate(aggregate) => match over(&aggregate.expr, samples, moments)? {
+            Value::Vector(lines) => aggregate::aggregate(aggregate, lines, moments).map(Value::Vector),
             Value::Scalar(_) => None,
         },
-        Expr::Binary(binary) => operate(binary, samples, time),
-        Expr::Call(call) => function(call, samples, time),
+        Expr::Binary(binary) => operate(binary, samples, moments),
+        Expr::Call(call) => function(call, samples, moments),
         _ => None,
     }
 }
 
-fn operate<'a>(binary: &'a BinaryExpr, samples: &'a Samples, time: i64) -> Option<Value<'a>> {
-    let (left, right) = (at(&binary.lhs, samples, time)?, at(&binary.rhs, samples, time)?);
+fn operate<'a>(binary: &'a BinaryExpr, samples: &'a Samples, moments: Moments) -> Option<Value<'a>> {
+    let (left, right) = (over(&binary.lhs, samples, moments)?, over(&binary.rhs, samples, moments)?);
     let (left, right) = match (left, right) {
         (Value::Vector(left), Value::Vector(right)) => (left, right),
         (left, right) => return join::with_scalar(binary, left, right),
@@ -115,15 +154,6 @@ fn operate<'a>(binary: &'a BinaryExpr, samples: &'a Samples, time: i64) -> Optio
 
 fn milliseconds(duration: std::time::Duration) -> Option<i64> {
     i64::try_from(duration.as_millis()).ok()
-}
-
-/// The moment that an offset leads to.
-fn back(time: i64, offset: Option<&Offset>) -> Option<i64> {
-    match offset {
-        None => Some(time),
-        Some(Offset::Pos(by)) => time.checked_sub(milliseconds(*by)?),
-        Some(Offset::Neg(by)) => time.checked_add(milliseconds(*by)?),
-    }
 }
 
 fn chosen<'a>(
@@ -157,76 +187,80 @@ fn labels(series: &Series) -> Labels<'_> {
 fn instant<'a>(
     selector: &'a VectorSelector,
     samples: &'a Samples,
-    time: i64,
-) -> Option<Vec<(Labels<'a>, f64)>> {
-    let time = back(time, selector.offset.as_ref())?;
-    let last = |series: &'a Series| {
-        let end = series.points.partition_point(|(at, _)| *at <= time);
-        let (at, value) = series.points[..end].last()?;
-        Some((labels(series), (*value).filter(|_| *at > time - LOOKBACK)?))
+    moments: Moments,
+) -> Option<Vec<Line<'a>>> {
+    let moments = moments.back(selector.offset.as_ref())?;
+    let line = |series: &'a Series| {
+        let mut rest = &*series.points;
+        let mut last = None;
+        let values = moments.times().map(|time| {
+            while let [(at, value), after @ ..] = rest
+                && *at <= time
+            {
+                (last, rest) = (Some((*at, *value)), after);
+            }
+            last.filter(|(at, _)| *at > time - LOOKBACK)?.1
+        });
+        Line { values: values.collect(), labels: labels(series) }
     };
-    Some(chosen(selector, samples)?.filter_map(last).collect())
+    Some(chosen(selector, samples)?.map(line).collect())
 }
 
-fn ranges<'a>(expr: &'a Expr, samples: &'a Samples, time: i64) -> Option<Ranges<'a>> {
+fn ranges<'a>(expr: &'a Expr, samples: &'a Samples, moments: Moments) -> Option<Ranges<'a>> {
     match expr {
-        Expr::Paren(paren) => ranges(&paren.expr, samples, time),
+        Expr::Paren(paren) => ranges(&paren.expr, samples, moments),
         Expr::MatrixSelector(matrix) => {
-            let end = back(time, matrix.vs.offset.as_ref())?;
-            let start = end.checked_sub(milliseconds(matrix.range)?)?;
-            let within = |series: &'a Series| {
-                let first = series.points.partition_point(|(at, _)| *at <= start);
-                let last = series.points.partition_point(|(at, _)| *at <= end);
-                let points = series.points[first..last].iter();
-                let points: Vec<_> = points.filter_map(|(at, value)| Some((*at, (*value)?))).collect();
-                (!points.is_empty()).then(|| (labels(series), points))
+            let ends = moments.back(matrix.vs.offset.as_ref())?;
+            let points = |series: &'a Series| {
+                let points = series.points.iter();
+                (labels(series), points.filter_map(|(at, value)| Some((*at, (*value)?))).collect())
             };
-            Some(Ranges { series: chosen(&matrix.vs, samples)?.filter_map(within).collect(), start, end })
+            let series = chosen(&matrix.vs, samples)?.map(points).collect();
+            Some(Ranges { series, ends, length: milliseconds(matrix.range)? })
         }
         Expr::Subquery(subquery) if subquery.at.is_none() => {
-            let end = back(time, subquery.offset.as_ref())?;
-            let start = end.checked_sub(milliseconds(subquery.range)?)?;
+            let ends = moments.back(subquery.offset.as_ref())?;
+            let length = milliseconds(subquery.range)?;
             let step = milliseconds(subquery.step?).filter(|step| *step > 0)?;
-            let mut series: Vec<(Labels<'a>, Vec<(i64, f64)>)> = Vec::new();
-            let mut moment = (start.div_euclid(step) + 1) * step;
-            while moment <= end {
-                // Before the first scrape there is nothing.
-                let Value::Vector(vector) = at(&subquery.expr, samples, moment)? else { return None };
-                for (labels, value) in vector {
-                    match series.iter_mut().find(|(known, _)| *known == labels) {
-                        Some((_, points)) => points.push((moment, value)),
-                        None => series.push((labels, vec![(moment, value)])),
-                    }
-                }
-                moment += step;
-            }
-            Some(Ranges { series, start, end })
+            let end = ends.times().last()?;
+            // Before the first scrape there is nothing.
+            let first = (ends.first.checked_sub(length)?.div_euclid(step) + 1) * step;
+            let count = ((end - first).div_euclid(step) + 1).clamp(0, MOST + 1);
+            let inner =
+                Moments { first, step, count: usize::try_from(count).ok().filter(|_| count <= MOST)? };
+            let Value::Vector(lines) = over(&subquery.expr, samples, inner)? else { return None };
+            let points = |line: Line<'a>| {
+                let points = inner.times().zip(line.values);
+                (line.labels, points.filter_map(|(at, value)| Some((at, value?))).collect())
+            };
+            Some(Ranges { series: lines.into_iter().map(points).collect(), ends, length })
         }
         _ => None,
     }
 }
 
-fn function<'a>(call: &'a Call, samples: &'a Samples, time: i64) -> Option<Value<'a>> {
+fn function<'a>(call: &'a Call, samples: &'a Samples, moments: Moments) -> Option<Value<'a>> {
     let arguments: Vec<&Expr> = call.args.args.iter().map(AsRef::as_ref).collect();
     match (call.func.name, &*arguments) {
         #[expect(clippy::cast_precision_loss, reason = "milliseconds of a test")]
-        ("time", []) => Some(Value::Scalar(time as f64 / 1000.0)),
-        ("vector", [inside]) => match at(inside, samples, time)? {
-            Value::Scalar(value) => Some(Value::Vector(vec![(Labels::new(), value)])),
+        ("time", []) => Some(Value::Scalar(moments.times().map(|time| time as f64 / 1000.0).collect())),
+        ("vector", [inside]) => match over(inside, samples, moments)? {
+            Value::Scalar(values) => {
+                let values = values.into_iter().map(Some).collect();
+                Some(Value::Vector(vec![Line { labels: Labels::new(), values }]))
+            }
             Value::Vector(_) => None,
         },
         ("absent", [inside]) => {
-            let Value::Vector(vector) = at(inside, samples, time)? else { return None };
-            let found = if vector.is_empty() { vec![(demanded(inside), 1.0)] } else { Vec::new() };
-            Some(Value::Vector(found))
+            let Value::Vector(lines) = over(inside, samples, moments)? else { return None };
+            Some(Value::Vector(vec![absent(inside, &lines, moments)]))
         }
         ("absent_over_time", [inside]) => {
-            let ranges = ranges(inside, samples, time)?;
-            let is_there = ranges.series.iter().any(|(_, points)| !points.is_empty());
-            Some(Value::Vector(if is_there { Vec::new() } else { vec![(demanded(inside), 1.0)] }))
+            let counts = range::over_time("count_over_time", &ranges(inside, samples, moments)?)?;
+            Some(Value::Vector(vec![absent(inside, &counts, moments)]))
         }
         ("label_replace", [inside, target, text, _, pattern]) => {
-            let Value::Vector(vector) = at(inside, samples, time)? else { return None };
+            let Value::Vector(lines) = over(inside, samples, moments)? else { return None };
             let [Expr::StringLiteral(target), Expr::StringLiteral(text), Expr::StringLiteral(pattern)] =
                 [*target, *text, *pattern]
             else {
@@ -236,22 +270,26 @@ fn function<'a>(call: &'a Call, samples: &'a Samples, time: i64) -> Option<Value
             if !pattern.val.is_empty() || text.val.contains('$') {
                 return None;
             }
-            let add = |(mut labels, value): (Labels<'a>, f64)| {
-                labels.retain(|(name, _)| *name != target.val);
+            let add = |mut line: Line<'a>| {
+                line.labels.retain(|(name, _)| *name != target.val);
                 if !text.val.is_empty() {
-                    labels.push((&target.val, &text.val));
-                    labels.sort_unstable();
+                    line.labels.push((&target.val, &text.val));
+                    line.labels.sort_unstable();
                 }
-                (labels, value)
+                line
             };
-            Some(Value::Vector(vector.into_iter().map(add).collect()))
+            Some(Value::Vector(lines.into_iter().map(add).collect()))
         }
-        (name, [inside]) => {
-            let ranges = ranges(inside, samples, time)?;
-            range::over_time(name, ranges).map(Value::Vector)
-        }
+        (name, [inside]) => range::over_time(name, &ranges(inside, samples, moments)?).map(Value::Vector),
         _ => None,
     }
+}
+
+/// 1 where none of the lines has a value.
+fn absent<'a>(expr: &'a Expr, lines: &[Line], moments: Moments) -> Line<'a> {
+    let is_there = |at: usize| lines.iter().any(|line| line.values[at].is_some());
+    let values = (0..moments.count).map(|at| (!is_there(at)).then_some(1.0));
+    Line { labels: demanded(expr), values: values.collect() }
 }
 
 /// The labels that a selector asks for: those of what `absent` gives.
@@ -282,17 +320,34 @@ mod tests {
     use super::*;
     use catalogue::param::Params;
 
+    fn text(labels: &Labels) -> String {
+        labels.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(",")
+    }
+
     fn eval(expr: &str, series: &[(&str, &str)], minute: i64) -> Option<Vec<(String, f64)>> {
         let samples = Samples::read(series.iter().copied(), 60_000)?;
         let promql = Promql::parse(expr, &Params::default()).ok()?;
-        let value = at(&promql.tree, &samples, minute * 60_000)?;
-        let text = |labels: Labels| {
-            labels.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(",")
-        };
+        let value = over(&promql.tree, &samples, Moments::one(minute * 60_000))?;
+        // One of many moments gives what it gives alone.
+        let many = Moments { first: 0, step: 60_000, count: usize::try_from(minute).unwrap() + 1 };
+        match (&value, over(&promql.tree, &samples, many)) {
+            (_, None) => {}
+            (Value::Scalar(values), Some(Value::Scalar(many))) => assert_eq!(many.last(), values.last()),
+            (Value::Vector(lines), Some(Value::Vector(many))) => {
+                let last = |lines: &[Line]| {
+                    let last =
+                        lines.iter().filter_map(|line| Some((text(&line.labels), (*line.values.last()?)?)));
+                    last.collect::<Vec<_>>()
+                };
+                assert_eq!(last(lines), last(&many), "{expr}");
+            }
+            (value, many) => panic!("{expr}: {value:?} and {many:?}"),
+        }
         Some(match value {
-            Value::Scalar(value) => vec![("scalar".to_owned(), value)],
-            Value::Vector(vector) => {
-                vector.into_iter().map(|(labels, value)| (text(labels), value)).collect()
+            Value::Scalar(values) => vec![("scalar".to_owned(), values[0])],
+            Value::Vector(lines) => {
+                let there = lines.iter().filter_map(|line| Some((text(&line.labels), line.values[0]?)));
+                there.collect()
             }
         })
     }

@@ -1,13 +1,22 @@
 //! Functions over a range of samples.
 
-use super::{Labels, Ranges};
+use super::{Labels, Line, Moments};
+
+/// A range of samples of each series, at each of some moments.
+pub(super) struct Ranges<'a> {
+    /// Labels and all samples, times in milliseconds.
+    pub(super) series: Vec<(Labels<'a>, Vec<(i64, f64)>)>,
+    /// When the ranges end.
+    pub(super) ends: Moments,
+    /// How long each is, in milliseconds.
+    pub(super) length: i64,
+}
 
 /// What a function makes of the points of one series between two times.
 type Apply = fn(&[(i64, f64)], i64, i64) -> Option<f64>;
 
 /// Applies a function to each series. None for a function that is not known here.
-pub(super) fn over_time<'a>(name: &str, ranges: Ranges<'a>) -> Option<Vec<(Labels<'a>, f64)>> {
-    let (start, end) = (ranges.start, ranges.end);
+pub(super) fn over_time<'a>(name: &str, ranges: &Ranges<'a>) -> Option<Vec<Line<'a>>> {
     let apply: Apply = match name {
         "last_over_time" => |points, _, _| points.last().map(|(_, value)| *value),
         "max_over_time" => |points, _, _| points.iter().map(|(_, value)| *value).reduce(f64::max),
@@ -23,8 +32,19 @@ pub(super) fn over_time<'a>(name: &str, ranges: Ranges<'a>) -> Option<Vec<(Label
         "deriv" => |points, _, _| slope(points),
         _ => return None,
     };
-    let each = |(labels, points): (Labels<'a>, Vec<(i64, f64)>)| Some((labels, apply(&points, start, end)?));
-    Some(ranges.series.into_iter().filter_map(each).collect())
+    let each = |(labels, points): &(Labels<'a>, Vec<(i64, f64)>)| {
+        let (mut first, mut last) = (0, 0);
+        let until =
+            |from: usize, time: i64| from + points[from..].iter().take_while(|(at, _)| *at <= time).count();
+        let values = ranges.ends.times().map(|end| {
+            let start = end - ranges.length;
+            (first, last) = (until(first, start), until(last, end));
+            let within = points.get(first..last).filter(|within| !within.is_empty())?;
+            apply(within, start, end)
+        });
+        Line { values: values.collect(), labels: labels.clone() }
+    };
+    Some(ranges.series.iter().map(each).collect())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts and times of a test")]

@@ -1,11 +1,13 @@
 //! The menu of a page: only what must be shown there, so that it does not grow with the site.
 
 use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
 
 use catalogue::{Alert, Catalogue, Component};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::draft::Draft;
+use super::theme::Theme;
 use super::{breakable, home, pages, paths};
 use crate::markdown::html::escape;
 
@@ -17,40 +19,34 @@ struct Item {
     html: String,
     href: Option<String>,
     severity: Option<&'static str>,
-    open: bool,
     children: Vec<Item>,
 }
 
 impl Item {
     fn new(title: &str, href: Option<String>) -> Self {
         let title = title.to_owned();
-        Self { html: escape(&title), title, href, severity: None, open: false, children: Vec::new() }
-    }
-
-    fn json(self, current: &str) -> Value {
-        let is_current = self.href.as_deref() == Some(current);
-        let open = self.open || !self.children.is_empty();
-        let children: Vec<_> = self.children.into_iter().map(|child| child.json(current)).collect();
-        json!({
-            "title": self.title, "title_html": self.html, "href": self.href, "current": is_current,
-            "open": open, "severity": self.severity, "children": children,
-        })
+        Self { html: escape(&title), title, href, severity: None, children: Vec::new() }
     }
 }
 
 /// What is the same on every page.
 pub(super) struct Menu<'a> {
     catalogue: &'a Catalogue,
+    theme: &'a Theme,
+    /// Items without children as they stand on pages other than their own, by the root of those pages and the path.
+    leaves: RwLock<HashMap<(String, String), Arc<str>>>,
     /// Component, group and their alerts.
     groups: HashMap<&'a str, Vec<home::Group<'a>>>,
     reference: Vec<(String, String)>,
 }
 
 impl<'a> Menu<'a> {
-    pub(super) fn of(catalogue: &'a Catalogue, drafts: &[Draft]) -> Self {
+    pub(super) fn of(catalogue: &'a Catalogue, theme: &'a Theme, drafts: &[Draft]) -> Self {
         let reference = drafts.iter().filter(|draft| draft.path.starts_with("reference/") && draft.in_order);
         Self {
             catalogue,
+            theme,
+            leaves: RwLock::default(),
             groups: catalogue
                 .components
                 .iter()
@@ -60,8 +56,8 @@ impl<'a> Menu<'a> {
         }
     }
 
-    /// The menu of a page.
-    pub(super) fn of_page(&self, draft: &Draft) -> Value {
+    /// The items of the menu of a page, whose links start at this root.
+    pub(super) fn of_page(&self, draft: &Draft, root: &str) -> Result<String, String> {
         let mut items = Vec::new();
         for page in pages::in_order(self.catalogue) {
             let item = Item::new(&page.title, Some(paths::page(page)));
@@ -85,7 +81,35 @@ impl<'a> Menu<'a> {
         // What a page at night leads to comes first, right after the start page.
         items.insert(items.len().min(1), runbooks);
         items.push(reference);
-        items.into_iter().map(|item| item.json(&draft.path)).collect()
+        self.list(items, root, &draft.path)
+    }
+
+    fn list(&self, items: Vec<Item>, root: &str, current: &str) -> Result<String, String> {
+        let mut html = String::new();
+        for item in items {
+            html.push_str(&self.item(item, root, current)?);
+        }
+        html.truncate(html.trim_end().len());
+        Ok(html)
+    }
+
+    fn item(&self, item: Item, root: &str, current: &str) -> Result<Arc<str>, String> {
+        let is_current = item.href.as_deref() == Some(current);
+        let is_open = !item.children.is_empty();
+        let leaf = item.href.clone().filter(|_| !is_current && !is_open).map(|href| (root.to_owned(), href));
+        let known = leaf.as_ref().and_then(|leaf| self.leaves.read().ok()?.get(leaf).cloned());
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let context = json!({
+            "title_html": item.html, "href": item.href, "root": root, "current": is_current, "open": is_open,
+            "severity": item.severity, "children": self.list(item.children, root, current)?,
+        });
+        let html: Arc<str> = self.theme.render("menu-item", context)?.into();
+        if let (Some(leaf), Ok(mut leaves)) = (leaf, self.leaves.write()) {
+            leaves.insert(leaf, html.clone());
+        }
+        Ok(html)
     }
 
     fn component(&self, component: &'a Component, draft: &Draft) -> Item {

@@ -29,7 +29,7 @@ pub(super) fn publish(
         theme,
         material,
         bodies,
-        menu: Menu::of(catalogue, drafts),
+        menu: Menu::of(catalogue, theme, drafts),
         site: site(catalogue, material),
     };
     let order: Vec<usize> = (0..drafts.len()).filter(|index| drafts[*index].in_order).collect();
@@ -184,7 +184,7 @@ impl Publisher<'_> {
         });
         let has_toc = !draft.toc.is_empty() && draft.kind != "home";
         let text = Text { intro, rest, has_toc };
-        self.render(draft.template, &paths::root(&draft.path), page, text, self.menu.of_page(draft), more)
+        self.render(draft, &paths::root(&draft.path), page, text, more)
     }
 
     /// The address that search engines are to keep: that of the same page in `latest`, where it exists.
@@ -206,11 +206,10 @@ impl Publisher<'_> {
 
     fn render(
         &self,
-        template: &str,
+        draft: &Draft,
         root: &str,
         page: Value,
         text: Text,
-        menu: Value,
         more: Map<String, Value>,
     ) -> Result<String, String> {
         // The menu is a text before the page is made: a partial copies all that it can see. So partials are told what
@@ -218,7 +217,7 @@ impl Publisher<'_> {
         let menu = Map::from_iter([
             ("site".to_owned(), self.site.clone()),
             ("root".to_owned(), root.into()),
-            ("menu".to_owned(), menu),
+            ("items".to_owned(), self.menu.of_page(draft, root)?.into()),
         ]);
         let mut context = more;
         context.insert("menu".to_owned(), self.theme.render("menu", menu.into())?.trim_end().into());
@@ -228,27 +227,27 @@ impl Publisher<'_> {
         context.insert("site".to_owned(), self.site.clone());
         context.insert("root".to_owned(), root.into());
         context.insert("page".to_owned(), page);
-        self.theme.render(template, context.into())
+        self.theme.render(draft.template, context.into())
     }
 
     /// A page that is made for one purpose and no part of the content.
     fn special(
         &self,
-        template: &str,
+        template: &'static str,
         kind: &'static str,
         title: &str,
         path: &str,
         root: &str,
         more: Map<String, Value>,
     ) -> Result<String, String> {
-        let draft = Draft::new(path, title, title);
+        let draft = Draft { template, ..Draft::new(path, title, title) };
         let page = json!({
             "kind": kind, "title": title, "description": self.site["description"],
             "canonical": self.canonical(path), "latest": self.latest(path), "toc": [],
             "breadcrumbs": [],
             "previous": null, "next": null, "edit": null, "changed": null, "twin": null, "noindex": true,
         });
-        self.render(template, root, page, Text::default(), self.menu.of_page(&draft), more)
+        self.render(&draft, root, page, Text::default(), more)
     }
 
     /// It is served at any depth, so its links start at the root of the host.
