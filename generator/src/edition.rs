@@ -7,7 +7,7 @@ use catalogue::{Catalogue, Problem};
 use crate::render::chart::Release;
 use crate::render::site::theme::Theme;
 use crate::render::site::{Material, Shelf};
-use crate::tree::Tree;
+use crate::tree::{Sink, Tree};
 use crate::{check, history, render};
 
 /// The catalogue and everything that is wrong with it.
@@ -59,23 +59,33 @@ impl<'a> Edition<'a> {
         })
     }
 
-    /// All files of the site.
+    /// Makes all files of the site.
     ///
     /// # Errors
-    /// A theme that names what is not there, or an evidence.json that is not JSON.
-    pub fn render(self, catalogue: &Catalogue, theme: &Theme, charts: &Tree) -> Result<Tree, String> {
-        files(catalogue, theme, &self.material(catalogue, charts)?)
+    /// A theme that names what is not there, an evidence.json that is not JSON, or a file that cannot be written.
+    pub fn render(
+        self,
+        catalogue: &Catalogue,
+        theme: &Theme,
+        charts: &Tree,
+        out: &dyn Sink,
+    ) -> Result<(), String> {
+        files(catalogue, theme, &self.material(catalogue, charts)?, out)
     }
 }
 
-/// The site and its downloads.
+/// Makes the site and its downloads.
 ///
 /// # Errors
-/// A theme that names what is not there.
-pub fn files(catalogue: &Catalogue, theme: &Theme, material: &Material) -> Result<Tree, String> {
-    let mut tree = render::site::render(catalogue, theme, material)?;
-    tree.extend(render::queries::render(catalogue));
-    Ok(tree)
+/// A theme that names what is not there, or a file that cannot be written.
+pub fn files(
+    catalogue: &Catalogue,
+    theme: &Theme,
+    material: &Material,
+    out: &dyn Sink,
+) -> Result<(), String> {
+    render::site::render(catalogue, theme, material, out)?;
+    Ok(render::queries::render(catalogue).put(out)?)
 }
 
 /// What the scenarios showed, if there is a file of it.

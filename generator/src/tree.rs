@@ -1,10 +1,11 @@
 //! What a renderer makes: paths and bytes. The only module that writes output folders.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
 use walkdir::WalkDir;
@@ -57,11 +58,43 @@ pub enum WriteError {
     },
 }
 
+impl From<WriteError> for String {
+    fn from(error: WriteError) -> Self {
+        error.to_string()
+    }
+}
+
+/// Where a renderer puts its files, from any thread.
+pub trait Sink: Sync {
+    /// Adds a file. Two files with one path are a mistake of the renderer.
+    ///
+    /// # Errors
+    /// What the file system says, where the file goes there at once.
+    fn add(&self, path: PathBuf, bytes: Vec<u8>) -> Result<(), WriteError>;
+}
+
+impl Sink for Mutex<Tree> {
+    fn add(&self, path: PathBuf, bytes: Vec<u8>) -> Result<(), WriteError> {
+        lock(self).add(path, bytes);
+        Ok(())
+    }
+}
+
 fn at(path: &Path) -> impl FnOnce(io::Error) -> WriteError + '_ {
     |error| WriteError::Io { path: path.to_path_buf(), error }
 }
 
 impl Tree {
+    /// What a renderer makes, in memory.
+    ///
+    /// # Errors
+    /// Those of the renderer.
+    pub fn of<E>(render: impl FnOnce(&dyn Sink) -> Result<(), E>) -> Result<Self, E> {
+        let tree = Mutex::default();
+        render(&tree)?;
+        Ok(tree.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Adds a file. Two files with one path are a mistake of the renderer.
     pub fn add(&mut self, path: impl Into<PathBuf>, bytes: impl Into<Vec<u8>>) {
         let path = path.into();
@@ -98,16 +131,29 @@ impl Tree {
         self.0.iter().map(|(path, bytes)| (path.as_path(), bytes.as_slice()))
     }
 
+    /// Adds the files to another place.
+    ///
+    /// # Errors
+    /// What that place says.
+    pub fn put(self, out: &dyn Sink) -> Result<(), WriteError> {
+        self.0.into_iter().try_for_each(|(path, bytes)| out.add(path, bytes))
+    }
+
     /// Compares an output folder with this tree.
     pub fn compare(&self, folder: &Path) -> Result<Difference, WriteError> {
         let mut difference = Difference::default();
-        let tree = self.with_manifest();
-        let read = tree.par_iter().map(|(path, bytes)| match fs::read(folder.join(path)) {
-            Ok(found) => Ok((*path, Some(found == **bytes))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((*path, None)),
+        let names: BTreeSet<_> = self.0.keys().map(PathBuf::as_path).collect();
+        let list = manifest(&names);
+        let files = self.0.iter().map(|(path, bytes)| (path.as_path(), bytes.as_slice()));
+        let files: Vec<_> = files.chain([(Path::new(MANIFEST), list.as_bytes())]).collect();
+        let read = files.into_par_iter().map(|(path, bytes)| match fs::read(folder.join(path)) {
+            Ok(found) => Ok((path, Some(found == bytes))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((path, None)),
             Err(error) => Err(at(&folder.join(path))(error)),
         });
-        for (path, is_same) in read.collect::<Result<Vec<_>, _>>()? {
+        let mut read = read.collect::<Result<Vec<_>, _>>()?;
+        read.sort_unstable();
+        for (path, is_same) in read {
             match is_same {
                 Some(true) => {}
                 Some(false) => difference.stale.push(path.to_path_buf()),
@@ -115,65 +161,135 @@ impl Tree {
             }
         }
         let found = files_of(folder).into_iter();
-        difference.extra = found.filter(|path| !tree.contains_key(path.as_path())).collect();
+        difference.extra =
+            found.filter(|path| path != Path::new(MANIFEST) && !names.contains(path.as_path())).collect();
         Ok(difference)
     }
 
-    /// Replaces an output folder as a whole: killed at any moment, it is the old one or the new one.
-    /// Returns whether anything changed.
-    pub fn write(&self, folder: &Path) -> Result<bool, WriteError> {
+    /// Writes an output folder.
+    ///
+    /// # Errors
+    /// It holds something that was not made here, or the file system says no.
+    pub fn write(&self, folder: &Path) -> Result<Finished, WriteError> {
+        let out = Folder::begin(folder)?;
+        self.0.par_iter().try_for_each(|(path, bytes)| out.write(path, bytes))?;
+        out.finish()
+    }
+}
+
+/// The text of the file that lists what was made.
+fn manifest(names: &BTreeSet<&Path>) -> String {
+    let names: Vec<_> = names.iter().map(|path| path.to_string_lossy()).collect();
+    format!("# What `dmf build` made here; it deletes nothing else.\n{}\n", names.join("\n"))
+}
+
+/// An output folder that is being written: beside the old one, in whose place it comes when it is complete. Killed at
+/// any moment, the folder is the old one or the new one.
+#[derive(Debug)]
+pub struct Folder {
+    /// Where it comes.
+    folder: PathBuf,
+    /// Where it is written.
+    new: PathBuf,
+    /// The files so far, and the folders that are there for them.
+    files: Mutex<BTreeSet<PathBuf>>,
+    folders: Mutex<HashSet<PathBuf>>,
+    /// Whether a file differs from the old one.
+    changed: AtomicBool,
+}
+
+/// What was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finished {
+    /// Whether anything changed.
+    pub changed: bool,
+    /// How many files there are.
+    pub files: usize,
+}
+
+impl Folder {
+    /// Begins to write; what is there stays until the end.
+    ///
+    /// # Errors
+    /// Something else is in its place, or the file system says no.
+    pub fn begin(folder: &Path) -> Result<Self, WriteError> {
         if folder.exists() && !folder.is_dir() {
             return Err(WriteError::NoFolder(folder.to_path_buf()));
         }
         // A link to a folder stays a link: what it leads to is replaced.
-        let folder = &folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
-        sweep(folder);
-        if folder.exists() && self.compare(folder)?.is_empty() {
-            return Ok(false);
-        }
-        if let Some(foreign) = self.foreign(folder) {
-            return Err(WriteError::Foreign(folder.join(foreign)));
-        }
-        let new = sibling(folder, &std::process::id().to_string());
-        let keep = folder.join(KEEP).exists();
-        let written = self.write_new(&new, keep).and_then(|()| exchange(&new, folder));
-        let _ = fs::remove_dir_all(&new);
-        written.map(|()| true)
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+        sweep(&folder);
+        let new = sibling(&folder, &std::process::id().to_string());
+        fs::create_dir_all(&new).map_err(at(&new))?;
+        let changed = AtomicBool::new(!folder.exists());
+        Ok(Self { folder, new, files: Mutex::default(), folders: Mutex::default(), changed })
     }
 
-    /// The files together with the one that lists them.
-    fn with_manifest(&self) -> BTreeMap<&Path, Cow<'_, [u8]>> {
-        let names: Vec<_> = self.0.keys().map(|path| path.to_string_lossy()).collect();
-        let list = format!("# What `dmf build` made here; it deletes nothing else.\n{}\n", names.join("\n"));
-        let files = self.0.iter().map(|(path, bytes)| (path.as_path(), Cow::Borrowed(bytes.as_slice())));
-        files.chain([(Path::new(MANIFEST), Cow::Owned(list.into_bytes()))]).collect()
-    }
-
-    /// A file or link of the folder that was made neither here nor by an earlier run.
-    fn foreign(&self, folder: &Path) -> Option<PathBuf> {
-        let manifest = fs::read_to_string(folder.join(MANIFEST)).unwrap_or_default();
-        let made: BTreeSet<&Path> = manifest.lines().map(Path::new).chain([Path::new(MANIFEST)]).collect();
-        let is_empty = manifest.is_empty();
-        let ours = |path: &PathBuf| made.contains(path.as_path()) || (!is_empty && self.0.contains_key(path));
-        files_of(folder).into_iter().find(|path| !ours(path))
-    }
-
-    fn write_new(&self, folder: &Path, keep: bool) -> Result<(), WriteError> {
-        let files = self.with_manifest();
-        let folders: BTreeSet<_> = files.keys().filter_map(|path| path.parent()).collect();
-        folders
-            .into_par_iter()
-            .map(|path| folder.join(path))
-            .try_for_each(|path| fs::create_dir_all(&path).map_err(at(&path)))?;
-        files.par_iter().try_for_each(|(path, bytes)| {
-            let path = folder.join(path);
-            fs::write(&path, bytes).map_err(at(&path))
-        })?;
-        if keep {
-            fs::write(folder.join(KEEP), "").map_err(at(folder))?;
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+        let new = self.new.join(path);
+        let parent = new.parent().unwrap_or(&self.new);
+        let is_new = !lock(&self.folders).contains(parent);
+        if is_new {
+            fs::create_dir_all(parent).map_err(at(parent))?;
+            lock(&self.folders).insert(parent.to_path_buf());
         }
+        // Once anything differs, all is written; until then it may be that nothing has to be replaced.
+        if !self.changed.load(Ordering::Relaxed)
+            && fs::read(self.folder.join(path)).map_or(true, |found| found != bytes)
+        {
+            self.changed.store(true, Ordering::Relaxed);
+        }
+        fs::write(&new, bytes).map_err(at(&new))?;
+        let is_first = lock(&self.files).insert(path.to_path_buf());
+        debug_assert!(is_first, "{} is rendered twice", path.display());
         Ok(())
     }
+
+    /// Puts the folder in its place, if it differs from what is there.
+    ///
+    /// # Errors
+    /// The old one holds something that was not made here, or the file system says no.
+    pub fn finish(self) -> Result<Finished, WriteError> {
+        let files = lock(&self.files).clone();
+        let names: BTreeSet<_> = files.iter().map(PathBuf::as_path).collect();
+        let list = manifest(&names);
+        let old_list = fs::read_to_string(self.folder.join(MANIFEST)).unwrap_or_default();
+        let old = files_of(&self.folder);
+        let made: BTreeSet<&Path> = old_list.lines().map(Path::new).chain([Path::new(MANIFEST)]).collect();
+        let ours = |path: &&PathBuf| {
+            made.contains(path.as_path()) || (!old_list.is_empty() && files.contains(*path))
+        };
+        if let Some(foreign) = old.iter().find(|path| !ours(path)) {
+            return Err(WriteError::Foreign(self.folder.join(foreign)));
+        }
+        let finished = |changed| Ok(Finished { changed, files: files.len() });
+        if !self.changed.load(Ordering::Relaxed) && list == old_list && old.len() == files.len() + 1 {
+            return finished(false);
+        }
+        let keep = self.folder.join(KEEP).exists().then_some((KEEP, ""));
+        for (name, text) in [(MANIFEST, &*list)].into_iter().chain(keep) {
+            fs::write(self.new.join(name), text).map_err(at(&self.new))?;
+        }
+        exchange(&self.new, &self.folder)?;
+        finished(true)
+    }
+}
+
+impl Sink for Folder {
+    fn add(&self, path: PathBuf, bytes: Vec<u8>) -> Result<(), WriteError> {
+        self.write(&path, &bytes)
+    }
+}
+
+/// What is not finished, or was exchanged, goes.
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.new);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A hidden folder beside the output folder, on the same file system.

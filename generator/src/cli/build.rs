@@ -6,7 +6,7 @@ use super::{End, clean, say};
 use crate::edition::Edition;
 use crate::render::chart::Release;
 use crate::render::site::theme::Theme;
-use crate::tree::Tree;
+use crate::tree::{Finished, Folder, Tree, WriteError};
 use crate::{history, render};
 
 /// Where the charts and the site go, and how.
@@ -35,16 +35,17 @@ pub(super) fn run(content: &Path, check: bool, to: &To) -> End {
         || format!("{}/{version}", &*catalogue.site.url),
         |url| url.trim_end_matches('/').to_owned(),
     );
-    // Both are made before one is written.
+    let edition =
+        Edition { release, version: Some(&version), url: &url, revision: "main", history, shelf: None };
+    // Both are made before one comes into its place.
     let site = theme.and_then(|theme| {
-        let edition =
-            Edition { release, version: Some(&version), url: &url, revision: "main", history, shelf: None };
-        edition.render(&catalogue, &theme, &charts)
+        let site = Folder::begin(to.site)?;
+        edition.render(&catalogue, &theme, &charts, &site).map(|()| site)
     });
     match site {
         Err(message) => End::Failed(message),
         Ok(site) => match write(&charts, to.charts) {
-            End::Fine => write(&site, to.site),
+            End::Fine => said(to.site, site.finish()),
             end => end,
         },
     }
@@ -52,10 +53,14 @@ pub(super) fn run(content: &Path, check: bool, to: &To) -> End {
 
 /// Writes an output folder and says so.
 pub(super) fn write(tree: &Tree, folder: &Path) -> End {
-    match tree.write(folder) {
-        Ok(changed) => {
+    said(folder, tree.write(folder))
+}
+
+fn said(folder: &Path, finished: Result<Finished, WriteError>) -> End {
+    match finished {
+        Ok(Finished { changed, files }) => {
             let what = if changed { "written" } else { "unchanged" };
-            say(&format!("{}: {} files, {what}\n", folder.display(), tree.files().count()));
+            say(&format!("{}: {files} files, {what}\n", folder.display()));
             End::Fine
         }
         Err(error) => End::Failed(error.to_string()),

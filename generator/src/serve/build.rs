@@ -19,6 +19,7 @@ use crate::render::chart::Release;
 use crate::render::site::Material;
 use crate::render::site::theme::Theme;
 use crate::report::{self, Format};
+use crate::tree::Tree;
 use crate::{check, history, render};
 
 /// What has been read and is to be shown completely.
@@ -129,7 +130,7 @@ impl Builder {
         let Some(material) = material.as_mut() else { return };
         material.only = Some(folders);
         // A mistake of the theme is reported with the whole site.
-        if let Ok(pages) = render::site::render(catalogue, &job.theme, material)
+        if let Ok(pages) = Tree::of(|out| render::site::render(catalogue, &job.theme, material, out))
             && pages.files().next().is_some()
         {
             self.common.shown.pages(pages);
@@ -202,7 +203,7 @@ impl Common {
             shelf: None,
         };
         let material = edition.material(catalogue, &charts)?;
-        let site = edition::files(catalogue, &job.theme, &material)?;
+        let site = Tree::of(|out| edition::files(catalogue, &job.theme, &material, out))?;
         *self.material.lock().unwrap_or_else(PoisonError::into_inner) = Some(material);
         self.shown.site(site, || self.is_newest(job));
         Ok(())

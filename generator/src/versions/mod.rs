@@ -88,7 +88,8 @@ fn latest(catalogue: &Catalogue, theme: &Theme, url: &str) -> Result<Tree, Strin
         history: history::read(&catalogue.root),
         shelf: Some(Shelf { url, latest: None, is_old: false }),
     };
-    edition.render(catalogue, theme, &render::chart::render(catalogue, release))
+    let charts = render::chart::render(catalogue, release);
+    Tree::of(|out| edition.render(catalogue, theme, &charts, out))
 }
 
 /// The files of a version, or why there are none.
@@ -130,5 +131,6 @@ fn edition(
         history: history::at(content, &tag.commit, &root),
         shelf: Some(Shelf { url, latest: Some(latest), is_old: *is_old }),
     };
-    edition.render(&catalogue, theme, &render::chart::render(&catalogue, release)).map_err(left_out)
+    let charts = render::chart::render(&catalogue, release);
+    Tree::of(|out| edition.render(&catalogue, theme, &charts, out)).map_err(left_out)
 }

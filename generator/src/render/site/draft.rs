@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
+use super::search;
 use crate::markdown::html::{Entry, Section};
 
 /// A page.
@@ -36,6 +37,8 @@ pub(super) struct Draft {
     pub(super) place: Option<(String, Option<String>)>,
     /// What only its template knows.
     pub(super) more: Map<String, Value>,
+    /// The number of its runbook, which is read when the page is made.
+    pub(super) runbook: Option<usize>,
 }
 
 impl Draft {
@@ -61,7 +64,15 @@ impl Draft {
             component: None,
             place: None,
             more: Map::new(),
+            runbook: None,
         }
+    }
+
+    /// What is still needed of a page that is made: not its text, except for the page of everything.
+    pub(super) fn made(self, is_printed: bool) -> Self {
+        let body = if is_printed { self.body } else { String::new() };
+        let twin = self.twin.map(|_| String::new());
+        Self { body, twin, toc: Vec::new(), sections: search::cut(self.sections), more: Map::new(), ..self }
     }
 }
 

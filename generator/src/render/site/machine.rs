@@ -6,23 +6,34 @@ use serde_json::{Value, json};
 use super::draft::Draft;
 use super::{Material, home, paths, proof, rule, runbook, search};
 use crate::markdown::html::escape;
-use crate::tree::Tree;
+use crate::tree::Sink;
 
-/// Adds all of it.
-pub(super) fn add(catalogue: &Catalogue, material: &Material, drafts: &[Draft], tree: &mut Tree) {
-    let url = material.url;
+/// What follows from the catalogue alone.
+pub(super) fn of_catalogue(catalogue: &Catalogue, material: &Material, out: &dyn Sink) -> Result<(), String> {
     for component in &catalogue.components {
         let path = format!("downloads/{}-rules.yaml", component.name);
-        tree.add(path, rule::file(component, &format!("{url}/runbooks")));
+        out.add(path.into(), rule::file(component, &format!("{}/runbooks", material.url)).into())?;
     }
     let pretty = |value: &Value| format!("{value:#}\n");
-    tree.add("alerts.json", pretty(&alerts(catalogue, material)));
-    tree.add("metrics.json", pretty(&metrics(catalogue, material)));
-    tree.add("search-index.js", search::index(drafts));
-    tree.add("sitemap.xml", sitemap(material, drafts));
-    tree.add("robots.txt", format!("User-agent: *\nAllow: /\nSitemap: {url}/sitemap.xml\n"));
-    tree.add("llms.txt", llms(catalogue, material, drafts));
-    tree.add(paths::FEED, feed(catalogue, material, drafts));
+    out.add("alerts.json".into(), pretty(&alerts(catalogue, material)).into())?;
+    Ok(out.add("metrics.json".into(), pretty(&metrics(catalogue, material)).into())?)
+}
+
+/// What lists the pages.
+pub(super) fn of_pages(
+    catalogue: &Catalogue,
+    material: &Material,
+    drafts: &[Draft],
+    out: &dyn Sink,
+) -> Result<(), String> {
+    let url = material.url;
+    let index = search::index(drafts).map_err(|error| error.to_string())?;
+    out.add("search-index.js".into(), index.into())?;
+    out.add("sitemap.xml".into(), sitemap(material, drafts).into())?;
+    let robots = format!("User-agent: *\nAllow: /\nSitemap: {url}/sitemap.xml\n");
+    out.add("robots.txt".into(), robots.into())?;
+    out.add("llms.txt".into(), llms(catalogue, material, drafts).into())?;
+    Ok(out.add(paths::FEED.into(), feed(catalogue, material, drafts).into())?)
 }
 
 fn alerts(catalogue: &Catalogue, material: &Material) -> Value {

@@ -25,8 +25,10 @@ use std::path::{Path, PathBuf};
 
 use catalogue::Catalogue;
 
-use crate::tree::Tree;
+use crate::tree::{Sink, Tree};
 use body::Bodies;
+use publish::Publisher;
+use runbook::Runbooks;
 use theme::Theme;
 
 /// What the site needs besides the catalogue.
@@ -78,27 +80,34 @@ pub struct Change {
     pub commit: String,
 }
 
-/// The whole site.
+/// Makes the whole site, each page as soon as it is read, since a large site is larger than it should be in memory.
 ///
 /// # Errors
-/// A theme that names what is not there.
-pub fn render(catalogue: &Catalogue, theme: &Theme, material: &Material) -> Result<Tree, String> {
+/// A theme that names what is not there, or a file that cannot be put where it belongs.
+pub fn render(
+    catalogue: &Catalogue,
+    theme: &Theme,
+    material: &Material,
+    out: &dyn Sink,
+) -> Result<(), String> {
     let bodies = Bodies::of(catalogue, material.revision);
+    let runbooks = Runbooks::of(catalogue, &bodies, material);
     let mut drafts = pages::drafts(catalogue, &bodies, material);
     if material.only.is_some() {
-        drafts.extend(runbook::drafts(catalogue, &bodies, material));
+        drafts.extend(runbooks.outlines());
         drafts.extend(reference::outlines(material));
-        return publish::publish(catalogue, theme, material, &bodies, &mut drafts);
+        return Publisher::of(catalogue, theme, &runbooks, &drafts).pages(drafts, out).map(|_| ());
     }
     drafts.extend(home::sections(catalogue));
-    drafts.extend(runbook::drafts(catalogue, &bodies, material));
+    drafts.extend(runbooks.outlines());
     drafts.extend(reference::drafts(catalogue, &bodies, material));
-    let mut tree = publish::publish(catalogue, theme, material, &bodies, &mut drafts)?;
-    for (path, bytes) in &theme.files {
-        tree.add(path, bytes.clone());
-    }
-    machine::add(catalogue, material, &drafts, &mut tree);
-    Ok(tree)
+    let publisher = Publisher::of(catalogue, theme, &runbooks, &drafts);
+    let data = || machine::of_catalogue(catalogue, material, out);
+    let (drafts, data) = rayon::join(|| publisher.pages(drafts, out), data);
+    let drafts = data.and(drafts)?;
+    publisher.rest(&drafts, out)?;
+    theme.files.iter().try_for_each(|(path, bytes)| out.add(path.into(), bytes.clone()))?;
+    machine::of_pages(catalogue, material, &drafts, out)
 }
 
 /// An alert's name with places where a narrow column may break it.

@@ -1,87 +1,21 @@
 //! Puts the theme around the drafts.
 
+use std::path::PathBuf;
+
 use catalogue::Catalogue;
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::body::Bodies;
 use super::draft::{Draft, toc};
 use super::menu::Menu;
+use super::runbook::Runbooks;
 use super::theme::Theme;
 use super::{Material, Shelf, paths};
 use crate::sql;
-use crate::tree::Tree;
+use crate::tree::Sink;
 
 /// Alerts up to which everything fits on one page.
 const PRINTED: usize = 300;
-
-/// All pages, the SQL files beside them, the redirects and the page for what is not there.
-pub(super) fn publish(
-    catalogue: &Catalogue,
-    theme: &Theme,
-    material: &Material,
-    bodies: &Bodies,
-    drafts: &mut [Draft],
-) -> Result<Tree, String> {
-    // Moved into the pages, not copied: it is most of what they are made of.
-    let more: Vec<_> = drafts.iter_mut().map(|draft| std::mem::take(&mut draft.more)).collect();
-    let publisher = Publisher {
-        theme,
-        material,
-        bodies,
-        menu: Menu::of(catalogue, theme, drafts),
-        site: site(catalogue, material),
-    };
-    let order: Vec<usize> = (0..drafts.len()).filter(|index| drafts[*index].in_order).collect();
-    let position: std::collections::HashMap<usize, usize> =
-        order.iter().enumerate().map(|(at, index)| (*index, at)).collect();
-    let shown = &*drafts;
-    let pages: Vec<_> = shown
-        .par_iter()
-        .zip(more)
-        .enumerate()
-        .filter(|(_, (draft, _))| {
-            let folder = draft.file.as_deref().and_then(std::path::Path::parent);
-            material.only.is_none() || folder.is_some_and(|folder| material.wants(folder))
-        })
-        .map(|(index, (draft, more))| {
-            let near = |step: isize| {
-                let at = position.get(&index)?.checked_add_signed(step)?;
-                order.get(at).map(|index| &shown[*index])
-            };
-            publisher.page(draft, more, near(-1), near(1)).map(|html| (index, html))
-        })
-        .collect();
-    let mut tree = Tree::default();
-    for page in pages {
-        let (index, html) = page?;
-        let draft = &mut drafts[index];
-        tree.add(&draft.path, html);
-        if let Some(twin) = &mut draft.twin {
-            tree.add(draft.path.replace("index.html", "index.md"), std::mem::take(twin));
-        }
-    }
-    if material.only.is_some() {
-        return Ok(tree);
-    }
-    for source in sql::files(catalogue) {
-        if let Some(path) = bodies.paths.of_file(&source.path) {
-            tree.add(path, source.text.clone());
-        }
-    }
-    if printable(catalogue) {
-        tree.add(paths::PRINT, publisher.print(drafts)?);
-    }
-    tree.add("404.html", publisher.not_found()?);
-    let redirects = redirects(catalogue).into_par_iter().map(|(from, to, title)| {
-        let html = publisher.redirect(&from, &to, &title)?;
-        Ok((from, html))
-    });
-    for (from, html) in redirects.collect::<Result<Vec<_>, String>>()? {
-        tree.add(from, html);
-    }
-    Ok(tree)
-}
 
 fn printable(catalogue: &Catalogue) -> bool {
     catalogue.alerts().count() <= PRINTED
@@ -138,25 +72,85 @@ struct Text<'a> {
     has_toc: bool,
 }
 
-struct Publisher<'a> {
+pub(super) struct Publisher<'a> {
+    catalogue: &'a Catalogue,
     theme: &'a Theme,
-    material: &'a Material<'a>,
-    bodies: &'a Bodies<'a>,
+    runbooks: &'a Runbooks<'a>,
     menu: Menu<'a>,
     site: Value,
 }
 
-impl Publisher<'_> {
+impl<'a> Publisher<'a> {
+    pub(super) fn of(
+        catalogue: &'a Catalogue,
+        theme: &'a Theme,
+        runbooks: &'a Runbooks<'a>,
+        drafts: &[Draft],
+    ) -> Self {
+        let menu = Menu::of(catalogue, theme, drafts);
+        Self { catalogue, theme, runbooks, menu, site: site(catalogue, runbooks.material) }
+    }
+
+    /// Makes the pages, or those that are wanted, each with its Markdown beside it. Returns what is needed of them
+    /// further.
+    pub(super) fn pages(&self, drafts: Vec<Draft>, out: &dyn Sink) -> Result<Vec<Draft>, String> {
+        let in_order = drafts.iter().filter(|draft| draft.in_order);
+        let order: Vec<_> = in_order.map(|draft| (draft.title.clone(), draft.path.clone())).collect();
+        let mut numbers = 0_usize..;
+        let places = drafts.iter().map(|draft| draft.in_order.then(|| numbers.next()).flatten());
+        let places: Vec<_> = places.collect();
+        let is_printed = printable(self.catalogue);
+        let pages = drafts.into_par_iter().zip(places).filter(|(draft, _)| self.is_wanted(draft));
+        let made = pages.map(|(draft, place)| {
+            let mut draft = draft.runbook.map(|number| self.runbooks.draft(number)).unwrap_or(draft);
+            let near = |step: isize| order.get(place?.checked_add_signed(step)?);
+            let html = self.page(&mut draft, near(-1), near(1))?;
+            out.add(PathBuf::from(&draft.path), html.into())?;
+            if let Some(twin) = &mut draft.twin {
+                let path = draft.path.replace("index.html", "index.md");
+                out.add(path.into(), std::mem::take(twin).into())?;
+            }
+            Ok(draft.made(is_printed))
+        });
+        made.collect()
+    }
+
+    fn is_wanted(&self, draft: &Draft) -> bool {
+        let material = self.runbooks.material;
+        let folder = draft.file.as_deref().and_then(std::path::Path::parent);
+        material.only.is_none() || folder.is_some_and(|folder| material.wants(folder))
+    }
+
+    /// Makes what stands beside the pages: SQL files, redirects, everything on one page, and the page for what is not
+    /// there.
+    pub(super) fn rest(&self, drafts: &[Draft], out: &dyn Sink) -> Result<(), String> {
+        for source in sql::files(self.catalogue) {
+            if let Some(path) = self.runbooks.bodies.paths.of_file(&source.path) {
+                out.add(path.into(), source.text.clone().into())?;
+            }
+        }
+        if printable(self.catalogue) {
+            out.add(paths::PRINT.into(), self.print(drafts)?.into())?;
+        }
+        out.add("404.html".into(), self.not_found()?.into())?;
+        redirects(self.catalogue).into_par_iter().try_for_each(|(from, to, title)| {
+            let html = self.redirect(&from, &to, &title)?;
+            out.add(from.into(), html.into()).map_err(String::from)
+        })
+    }
+
+    /// The page, between two others of which title and path are known. What only its template knows is used up.
     fn page(
         &self,
-        draft: &Draft,
-        more: Map<String, Value>,
-        previous: Option<&Draft>,
-        next: Option<&Draft>,
+        draft: &mut Draft,
+        previous: Option<&(String, String)>,
+        next: Option<&(String, String)>,
     ) -> Result<String, String> {
-        let near =
-            |draft: Option<&Draft>| draft.map(|draft| json!({ "title": draft.title, "href": draft.path }));
-        let changed = draft.file.as_ref().and_then(|file| self.material.history.get(file)).map(|change| {
+        let near = |near: Option<&(String, String)>| {
+            near.map(|(title, path)| json!({ "title": title, "href": path }))
+        };
+        let more = std::mem::take(&mut draft.more);
+        let changed = draft.file.as_ref().and_then(|file| self.runbooks.material.history.get(file)).map(|change| {
             let short = change.commit.get(..7).unwrap_or(&change.commit);
             let repository = self.site["repository"].as_str().unwrap_or_default();
             json!({ "date": change.date, "commit": short, "href": format!("{repository}/commit/{}", change.commit) })
@@ -166,7 +160,7 @@ impl Publisher<'_> {
         above.push(json!({ "title": draft.title, "href": null }));
         // What stands before the first heading is what a reader in a hurry needs.
         let (intro, rest) = draft.body.split_at(draft.body.find("<h2").unwrap_or(draft.body.len()));
-        let is_current = self.material.shelf.is_none_or(|shelf| shelf.latest.is_none());
+        let is_current = self.runbooks.material.shelf.is_none_or(|shelf| shelf.latest.is_none());
         let page = json!({
             "kind": draft.kind,
             "title": draft.title,
@@ -177,7 +171,7 @@ impl Publisher<'_> {
             "breadcrumbs": if draft.above.is_empty() { Vec::new() } else { above },
             "previous": near(previous),
             "next": near(next),
-            "edit": draft.file.as_ref().filter(|_| is_current).map(|file| self.bodies.in_repository("edit", file)),
+            "edit": draft.file.as_ref().filter(|_| is_current).map(|file| self.runbooks.bodies.in_repository("edit", file)),
             "changed": changed,
             "twin": draft.twin.as_ref().map(|_| "index.md"),
             "noindex": false,
@@ -189,17 +183,17 @@ impl Publisher<'_> {
 
     /// The address that search engines are to keep: that of the same page in `latest`, where it exists.
     fn canonical(&self, path: &str) -> String {
-        match self.material.shelf {
+        match self.runbooks.material.shelf {
             Some(Shelf { url, latest: Some(latest), .. }) if latest.get(path).is_some() => {
                 paths::canonical(&format!("{url}/latest"), path)
             }
-            _ => paths::canonical(self.material.url, path),
+            _ => paths::canonical(self.runbooks.material.url, path),
         }
     }
 
     /// Where an old version leads, from its root: to the same page in `latest`, or to its start.
     fn latest(&self, path: &str) -> Option<String> {
-        let Shelf { latest, .. } = self.material.shelf.filter(|shelf| shelf.is_old)?;
+        let Shelf { latest, .. } = self.runbooks.material.shelf.filter(|shelf| shelf.is_old)?;
         let path = if latest?.get(path).is_some() { path } else { "index.html" };
         Some(format!("../latest/{path}"))
     }
@@ -252,7 +246,7 @@ impl Publisher<'_> {
 
     /// It is served at any depth, so its links start at the root of the host.
     fn not_found(&self) -> Result<String, String> {
-        let after_scheme = self.material.url.split_once("://").map_or("", |(_, rest)| rest);
+        let after_scheme = self.runbooks.material.url.split_once("://").map_or("", |(_, rest)| rest);
         let path = after_scheme.split_once('/').map_or("", |(_, path)| path.trim_matches('/'));
         let root = if path.is_empty() { "/".to_owned() } else { format!("/{path}/") };
         self.special("not-found", "not-found", "Not found", "404.html", &root, Map::new())

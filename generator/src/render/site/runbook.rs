@@ -6,7 +6,6 @@ use catalogue::alert::Rule;
 use catalogue::metric::{Metric, Query};
 use catalogue::param::{Param, Unit};
 use catalogue::{Alert, Catalogue, Component};
-use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::body::Bodies;
@@ -18,33 +17,54 @@ use crate::markdown::html::{Entry, escape};
 use crate::promql::Promql;
 use crate::template::Template;
 
-/// The drafts of all runbooks, in the order of the menu.
-pub(super) fn drafts(catalogue: &Catalogue, bodies: &Bodies, material: &Material) -> Vec<Draft> {
-    let series =
-        catalogue.series().map(|(component, query, metric)| (&*metric.series, (component, query, metric)));
-    let known = Known { series: series.collect() };
-    let groups: Vec<_> = catalogue
-        .components
-        .iter()
-        .flat_map(|component| home::groups(component).into_iter().map(move |group| (component, group)))
-        .collect();
-    let alerts: Vec<_> = groups
-        .iter()
-        .flat_map(|(component, (_, title, group))| {
-            (0..group.len()).map(move |at| (*component, *title, group, at))
-        })
-        .collect();
-    alerts
-        .into_par_iter()
-        .map(|(component, title, group, at)| {
-            let alert = group[at];
-            if !material.wants(&alert.folder) {
-                return outline(component, alert);
+/// All runbooks, in the order of the menu.
+pub(super) struct Runbooks<'a> {
+    catalogue: &'a Catalogue,
+    pub(super) bodies: &'a Bodies<'a>,
+    pub(super) material: &'a Material<'a>,
+    known: Known<'a>,
+    groups: Vec<(&'a Component, home::Group<'a>)>,
+    /// The group of each, and its place there.
+    places: Vec<(usize, usize)>,
+}
+
+impl<'a> Runbooks<'a> {
+    pub(super) fn of(catalogue: &'a Catalogue, bodies: &'a Bodies<'a>, material: &'a Material<'a>) -> Self {
+        let series = catalogue.series();
+        let series = series.map(|(component, query, metric)| (&*metric.series, (component, query, metric)));
+        let groups: Vec<_> = catalogue
+            .components
+            .iter()
+            .flat_map(|component| home::groups(component).into_iter().map(move |group| (component, group)))
+            .collect();
+        let places = groups.iter().enumerate();
+        let places =
+            places.flat_map(|(group, (_, (.., alerts)))| (0..alerts.len()).map(move |at| (group, at)));
+        let places = places.collect();
+        Self { catalogue, bodies, material, known: Known { series: series.collect() }, groups, places }
+    }
+
+    /// What the other pages need of each.
+    pub(super) fn outlines(&self) -> impl Iterator<Item = Draft> {
+        self.places.iter().enumerate().map(|(number, (group, at))| {
+            let (component, (.., alerts)) = &self.groups[*group];
+            let alert = alerts[*at];
+            Draft {
+                kind: "runbook",
+                file: alert.runbook.as_ref().map(|source| source.path.clone()),
+                runbook: Some(number),
+                ..Draft::new(paths::runbook(component, alert), &*alert.name, "")
             }
-            let related = related(catalogue, component, group, at);
-            draft(component, alert, title, &related, &known, bodies, material)
         })
-        .collect()
+    }
+
+    /// The page of one.
+    pub(super) fn draft(&self, number: usize) -> Draft {
+        let (group, at) = self.places[number];
+        let (component, (_, title, alerts)) = &self.groups[group];
+        let related = related(self.catalogue, component, alerts, at);
+        draft(component, alerts[at], title, &related, &self.known, self.bodies, self.material)
+    }
 }
 
 /// A runbook whose `${param} bytes` are written as people say them: `5 GiB`.
@@ -53,11 +73,6 @@ fn in_units(rule: &Rule, text: &str) -> String {
     sizes.filter_map(|param| Some((param, param.number()?))).fold(text.to_owned(), |text, (param, number)| {
         text.replace(&format!("${{{}}} bytes", &*param.name), &scale::bytes(number))
     })
-}
-
-/// What other pages need of a runbook that is not wanted itself.
-fn outline(component: &Component, alert: &Alert) -> Draft {
-    Draft { kind: "runbook", ..Draft::new(paths::runbook(component, alert), &*alert.name, "") }
 }
 
 type Series<'a> = (Option<&'a Component>, &'a Query, &'a Metric);

@@ -1,27 +1,39 @@
 //! The search index: a script, because a page from a disk may load nothing else.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::draft::Draft;
+use crate::markdown::html::Section;
 
 /// Characters of a section that are searched.
 const LONGEST: usize = 400;
 
-/// `search-index.js`.
-pub(super) fn index(drafts: &[Draft]) -> String {
-    let mut pages: Vec<Value> = Vec::new();
-    let mut sections: Vec<Value> = Vec::new();
-    for draft in drafts {
-        let page = pages.len();
-        pages.push(json!([draft.title, draft.path, draft.kind, draft.severity, draft.component]));
+#[derive(Default, Serialize)]
+struct Index<'a> {
+    /// Title, path, kind, severity, component.
+    pages: Vec<(&'a str, &'a str, &'a str, Option<&'a str>, Option<&'a str>)>,
+    /// Number of the page, heading, anchor, text.
+    sections: Vec<(usize, &'a str, &'a str, &'a str)>,
+}
+
+/// Sections as far as they are searched.
+pub(super) fn cut(sections: Vec<Section>) -> Vec<Section> {
+    let cut = |section: Section| Section { text: section.text.chars().take(LONGEST).collect(), ..section };
+    sections.into_iter().map(cut).collect()
+}
+
+/// `search-index.js` of pages whose sections are cut.
+pub(super) fn index(drafts: &[Draft]) -> Result<String, serde_json::Error> {
+    let mut index = Index::default();
+    for (page, draft) in drafts.iter().enumerate() {
+        let component = draft.component.as_deref();
+        index.pages.push((&draft.title, &draft.path, draft.kind, draft.severity, component));
         if draft.sections.is_empty() {
-            sections.push(json!([page, "", "", draft.description]));
+            index.sections.push((page, "", "", &draft.description));
         }
-        for section in &draft.sections {
-            let text: String = section.text.chars().take(LONGEST).collect();
-            sections.push(json!([page, section.heading, section.anchor, text]));
-        }
+        let sections = draft.sections.iter();
+        index.sections.extend(sections.map(|one| (page, &*one.heading, &*one.anchor, &*one.text)));
     }
-    let index = json!({ "pages": pages, "sections": sections }).to_string().replace("</", "<\\/");
-    format!("window.dmfSearch = {index};\n")
+    let index = serde_json::to_string(&index)?.replace("</", "<\\/");
+    Ok(format!("window.dmfSearch = {index};\n"))
 }
