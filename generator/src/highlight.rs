@@ -3,7 +3,11 @@
 //! Not a parser: it finds comments, strings, numbers, keywords and keys, which is what helps to read. It costs
 //! microseconds where a library with grammars costs 100 ms before the first character.
 
-use crate::markdown::html::escape;
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use crate::markdown::html::{escape, escape_into};
 
 /// How a language is written.
 struct Language {
@@ -103,17 +107,26 @@ const LANGUAGES: [Language; 7] = [
     },
 ];
 
+/// The keywords of each language, in the order of the languages.
+static KEYWORDS: LazyLock<Vec<HashSet<&str>>> = LazyLock::new(|| {
+    LANGUAGES.iter().map(|language| language.keywords.split_whitespace().collect()).collect()
+});
+
 /// Functions and aggregations come before a bracket; keys come before their sign.
-fn class_of_word(language: &Language, word: &str, after: &str) -> Option<&'static str> {
-    let lower = word.to_lowercase();
-    let known = if language.any_case { &*lower } else { word };
+fn class_of_word(
+    language: &Language,
+    keywords: &HashSet<&str>,
+    word: &str,
+    after: &str,
+) -> Option<&'static str> {
     let next = after.trim_start_matches(' ').chars().next();
     if language.key.is_some() && language.key == next {
         // `==` compares.
         let double = after.trim_start_matches(' ').starts_with("==");
         return (!double).then_some("t");
     }
-    if language.keywords.split_whitespace().any(|keyword| keyword == known) {
+    let has_capitals = language.any_case && word.bytes().any(|byte| byte.is_ascii_uppercase());
+    if if has_capitals { keywords.contains(&*word.to_lowercase()) } else { keywords.contains(word) } {
         return Some("k");
     }
     match language.names[0] {
@@ -130,23 +143,27 @@ pub fn highlight(language: &str, code: &str) -> String {
     if language == "diff" {
         return diff(code);
     }
-    let Some(language) = LANGUAGES.iter().find(|known| known.names.contains(&language)) else {
-        return with_placeholders(code);
+    let Some(number) = LANGUAGES.iter().position(|known| known.names.contains(&language)) else {
+        let mut out = String::new();
+        with_placeholders(&mut out, code);
+        return out;
     };
+    let (language, keywords) = (&LANGUAGES[number], &KEYWORDS[number]);
     let mut out = String::with_capacity(code.len() * 2);
     let mut rest = code;
     let mut before = '\n';
     while let Some(c) = rest.chars().next() {
         if let Some(name) = placeholder(rest) {
-            out.push_str(&blank(name));
+            blank(&mut out, name);
             rest = &rest[name.len() + 2..];
             before = '>';
             continue;
         }
-        if language.names[0] == "bash"
+        if before == ' '
+            && language.names[0] == "bash"
             && let Some((name, value)) = assignment(&code[..code.len() - rest.len()], rest)
         {
-            out.push_str(&format!("<span class=\"hl-v\">{name}</span>={}", example(name, value)));
+            let _ = write!(out, "<span class=\"hl-v\">{name}</span>={}", example(name, value));
             rest = &rest[name.len() + 1 + value.len()..];
             before = '>';
             continue;
@@ -154,7 +171,7 @@ pub fn highlight(language: &str, code: &str) -> String {
         let (class, length) = token(language, rest, before);
         let (text, after) = rest.split_at(length);
         let class = match class {
-            Class::Word => class_of_word(language, text, after),
+            Class::Word => class_of_word(language, keywords, text, after),
             Class::Is(class) => Some(class),
             Class::Plain => None,
         };
@@ -163,10 +180,14 @@ pub fn highlight(language: &str, code: &str) -> String {
             Some("s") if language.names[0] == "json" && after.trim_start().starts_with(':') => Some("t"),
             class => class,
         };
-        let html = with_placeholders(text);
-        match class {
-            Some(class) => out.push_str(&format!("<span class=\"hl-{class}\">{html}</span>")),
-            None => out.push_str(&html),
+        if let Some(class) = class {
+            for part in ["<span class=\"hl-", class, "\">"] {
+                out.push_str(part);
+            }
+        }
+        with_placeholders(&mut out, text);
+        if class.is_some() {
+            out.push_str("</span>");
         }
         before = text.chars().next_back().unwrap_or(c);
         rest = after;
@@ -256,7 +277,7 @@ fn placeholder(rest: &str) -> Option<&str> {
 /// `NAME=value` of an `export` is an example that can be replaced: the name of the variable and its plain value.
 fn assignment<'a>(before: &str, rest: &'a str) -> Option<(&'a str, &'a str)> {
     let line = before.rsplit('\n').next().unwrap_or_default();
-    if !line.trim_start().starts_with("export ") || !line.ends_with(' ') {
+    if !line.trim_start().starts_with("export ") {
         return None;
     }
     let (name, rest) = rest.split_once('=')?;
@@ -273,23 +294,24 @@ fn example(name: &str, value: &str) -> String {
     format!("<span class=\"placeholder is-example\" data-name=\"{name}\">{value}</span>")
 }
 
-fn blank(name: &str) -> String {
-    format!("<span class=\"placeholder\" data-name=\"{name}\">&lt;{name}&gt;</span>")
+fn blank(out: &mut String, name: &str) {
+    let _ = write!(out, "<span class=\"placeholder\" data-name=\"{name}\">&lt;{name}&gt;</span>");
 }
 
-/// Text with its placeholders.
-fn with_placeholders(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
+/// Adds text with its placeholders.
+fn with_placeholders(out: &mut String, text: &str) {
     let mut rest = text;
     while let Some(start) = rest.find('<') {
         let (before, tag) = rest.split_at(start);
-        out.push_str(&escape(before));
+        escape_into(out, before);
         let name = placeholder(tag);
-        out.push_str(&name.map_or_else(|| "&lt;".to_owned(), blank));
+        match name {
+            Some(name) => blank(out, name),
+            None => out.push_str("&lt;"),
+        }
         rest = &tag[name.map_or(1, |name| name.len() + 2)..];
     }
-    out.push_str(&escape(rest));
-    out
+    escape_into(out, rest);
 }
 
 fn diff(code: &str) -> String {

@@ -95,17 +95,25 @@ pub fn html(text: &str, surroundings: &dyn Surroundings) -> Html {
 /// Text for HTML.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c => escaped.push(c),
-        }
-    }
+    escape_into(&mut escaped, text);
     escaped
+}
+
+/// Adds text to HTML.
+pub fn escape_into(html: &mut String, text: &str) {
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\'')) {
+        html.push_str(&rest[..at]);
+        html.push_str(match rest.as_bytes()[at] {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' => "&quot;",
+            _ => "&#39;",
+        });
+        rest = &rest[at + 1..];
+    }
+    html.push_str(rest);
 }
 
 /// A figure with code. `html` is the highlighted text.
@@ -234,7 +242,7 @@ impl Writer<'_> {
             Some(paragraph) => paragraph.other |= !text.trim().is_empty(),
             None => {}
         }
-        self.out.push_str(&escape(text));
+        escape_into(&mut self.out, text);
     }
 
     fn raw(&mut self, html: &str) {
@@ -244,7 +252,7 @@ impl Writer<'_> {
                 Piece::Html(html) => self.out.push_str(&html),
                 Piece::Text(text) => {
                     self.words(&text);
-                    self.out.push_str(&escape(&text));
+                    escape_into(&mut self.out, &text);
                 }
             }
         }

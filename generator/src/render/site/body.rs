@@ -1,5 +1,6 @@
 //! A Markdown file of content on its page: links lead to pages, files are shown, pictures are put in.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ pub(super) struct Bodies<'a> {
     catalogue: &'a Catalogue,
     revision: &'a str,
     pub(super) paths: Paths,
-    files: std::collections::BTreeMap<&'a Path, &'a Arc<Source>>,
+    files: HashMap<&'a Path, &'a Arc<Source>>,
 }
 
 impl<'a> Bodies<'a> {

@@ -1,12 +1,13 @@
 //! The menu of a page: only what must be shown there, so that it does not grow with the site.
 
 use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use catalogue::{Alert, Catalogue, Component};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::draft::Draft;
+use super::memo::Memo;
 use super::theme::Theme;
 use super::{breakable, home, pages, paths};
 use crate::markdown::html::escape;
@@ -34,7 +35,7 @@ pub(super) struct Menu<'a> {
     catalogue: &'a Catalogue,
     theme: &'a Theme,
     /// Items without children as they stand on pages other than their own, by the root of those pages and the path.
-    leaves: RwLock<HashMap<(String, String), Arc<str>>>,
+    leaves: Memo<(String, String), Arc<str>>,
     /// Component, group and their alerts.
     groups: HashMap<&'a str, Vec<home::Group<'a>>>,
     reference: Vec<(String, String)>,
@@ -46,7 +47,7 @@ impl<'a> Menu<'a> {
         Self {
             catalogue,
             theme,
-            leaves: RwLock::default(),
+            leaves: Memo::default(),
             groups: catalogue
                 .components
                 .iter()
@@ -56,8 +57,8 @@ impl<'a> Menu<'a> {
         }
     }
 
-    /// The items of the menu of a page, whose links start at this root.
-    pub(super) fn of_page(&self, draft: &Draft, root: &str) -> Result<String, String> {
+    /// The menu of a page, whose links start at this root.
+    pub(super) fn of_page(&self, draft: &Draft, root: &str, site: &Value) -> Result<String, String> {
         let mut items = Vec::new();
         for page in pages::in_order(self.catalogue) {
             let item = Item::new(&page.title, Some(paths::page(page)));
@@ -81,7 +82,9 @@ impl<'a> Menu<'a> {
         // What a page at night leads to comes first, right after the start page.
         items.insert(items.len().min(1), runbooks);
         items.push(reference);
-        self.list(items, root, &draft.path)
+        let items = self.list(items, root, &draft.path)?;
+        let menu = self.theme.render("menu", json!({ "site": site, "root": root, "items": items }))?;
+        Ok(menu.trim_end().to_owned())
     }
 
     fn list(&self, items: Vec<Item>, root: &str, current: &str) -> Result<String, String> {
@@ -95,21 +98,22 @@ impl<'a> Menu<'a> {
 
     fn item(&self, item: Item, root: &str, current: &str) -> Result<Arc<str>, String> {
         let is_current = item.href.as_deref() == Some(current);
-        let is_open = !item.children.is_empty();
-        let leaf = item.href.clone().filter(|_| !is_current && !is_open).map(|href| (root.to_owned(), href));
-        let known = leaf.as_ref().and_then(|leaf| self.leaves.read().ok()?.get(leaf).cloned());
-        if let Some(known) = known {
-            return Ok(known);
+        match &item.href {
+            Some(href) if item.children.is_empty() && !is_current => {
+                let key = (root.to_owned(), href.clone());
+                self.leaves.get(key, || self.made(item, root, current))
+            }
+            _ => self.made(item, root, current),
         }
+    }
+
+    fn made(&self, item: Item, root: &str, current: &str) -> Result<Arc<str>, String> {
         let context = json!({
-            "title_html": item.html, "href": item.href, "root": root, "current": is_current, "open": is_open,
-            "severity": item.severity, "children": self.list(item.children, root, current)?,
+            "title_html": item.html, "root": root, "current": item.href.as_deref() == Some(current),
+            "href": item.href, "open": !item.children.is_empty(), "severity": item.severity,
+            "children": self.list(item.children, root, current)?,
         });
-        let html: Arc<str> = self.theme.render("menu-item", context)?.into();
-        if let (Some(leaf), Ok(mut leaves)) = (leaf, self.leaves.write()) {
-            leaves.insert(leaf, html.clone());
-        }
-        Ok(html)
+        Ok(self.theme.render("menu-item", context)?.into())
     }
 
     fn component(&self, component: &'a Component, draft: &Draft) -> Item {

@@ -7,6 +7,7 @@ mod body;
 mod draft;
 mod home;
 mod machine;
+mod memo;
 mod menu;
 mod pages;
 mod paths;

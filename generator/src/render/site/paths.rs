@@ -1,6 +1,6 @@
 //! Where everything is on the site: paths from its root, always with a file name, so that they work from a disk too.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use catalogue::metric::Query;
@@ -74,13 +74,13 @@ pub(super) fn canonical(url: &str, path: &str) -> String {
 
 /// Where the files of content are on the site.
 pub(super) struct Paths {
-    by_file: BTreeMap<PathBuf, String>,
+    by_file: HashMap<PathBuf, String>,
 }
 
 impl Paths {
     /// The paths of a catalogue.
     pub(super) fn of(catalogue: &Catalogue) -> Self {
-        let mut by_file = BTreeMap::new();
+        let mut by_file = HashMap::new();
         for one in &catalogue.pages {
             by_file.insert(one.source.path.clone(), page(one));
         }

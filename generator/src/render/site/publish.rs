@@ -1,12 +1,14 @@
 //! Puts the theme around the drafts.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use catalogue::Catalogue;
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::draft::{Draft, toc};
+use super::memo::Memo;
 use super::menu::Menu;
 use super::runbook::Runbooks;
 use super::theme::Theme;
@@ -69,7 +71,12 @@ fn redirects(catalogue: &Catalogue) -> Vec<(String, String, String)> {
 struct Text<'a> {
     intro: &'a str,
     rest: &'a str,
-    has_toc: bool,
+}
+
+/// What is the same on all pages with the same way to the root.
+struct Frame {
+    header: String,
+    footer: String,
 }
 
 pub(super) struct Publisher<'a> {
@@ -78,6 +85,8 @@ pub(super) struct Publisher<'a> {
     runbooks: &'a Runbooks<'a>,
     menu: Menu<'a>,
     site: Value,
+    /// By the way to the root.
+    frames: Memo<String, Arc<Frame>>,
 }
 
 impl<'a> Publisher<'a> {
@@ -88,7 +97,8 @@ impl<'a> Publisher<'a> {
         drafts: &[Draft],
     ) -> Self {
         let menu = Menu::of(catalogue, theme, drafts);
-        Self { catalogue, theme, runbooks, menu, site: site(catalogue, runbooks.material) }
+        let site = site(catalogue, runbooks.material);
+        Self { catalogue, theme, runbooks, menu, site, frames: Memo::default() }
     }
 
     /// Makes the pages, or those that are wanted, each with its Markdown beside it. Returns what is needed of them
@@ -167,7 +177,6 @@ impl<'a> Publisher<'a> {
             "description": draft.description,
             "canonical": self.canonical(&draft.path),
             "latest": self.latest(&draft.path),
-            "toc": toc(&draft.toc),
             "breadcrumbs": if draft.above.is_empty() { Vec::new() } else { above },
             "previous": near(previous),
             "next": near(next),
@@ -176,8 +185,7 @@ impl<'a> Publisher<'a> {
             "twin": draft.twin.as_ref().map(|_| "index.md"),
             "noindex": false,
         });
-        let has_toc = !draft.toc.is_empty() && draft.kind != "home";
-        let text = Text { intro, rest, has_toc };
+        let text = Text { intro, rest };
         self.render(draft, &paths::root(&draft.path), page, text, more)
     }
 
@@ -206,22 +214,27 @@ impl<'a> Publisher<'a> {
         text: Text,
         more: Map<String, Value>,
     ) -> Result<String, String> {
-        // The menu is a text before the page is made: a partial copies all that it can see. So partials are told what
-        // they need, and `page` is without the text of the page.
-        let menu = Map::from_iter([
-            ("site".to_owned(), self.site.clone()),
-            ("root".to_owned(), root.into()),
-            ("items".to_owned(), self.menu.of_page(draft, root)?.into()),
-        ]);
+        // A partial copies all that it is told, so what is large, or the same on many pages, is a text before.
+        let entries = Some(toc(&draft.toc)).filter(|_| !draft.toc.is_empty() && draft.kind != "home");
+        let toc = entries.map(|items| self.theme.render("toc-items", json!({ "items": items })));
+        let toc = toc.transpose()?.map(|toc| toc.trim_end().to_owned());
+        let frame = self.frames.get(root.to_owned(), || {
+            let context = json!({ "site": self.site, "root": root });
+            let part =
+                |template| self.theme.render(template, context.clone()).map(|part| part.trim_end().into());
+            Ok(Arc::new(Frame { header: part("header")?, footer: part("footer")? }))
+        })?;
         let mut context = more;
-        context.insert("menu".to_owned(), self.theme.render("menu", menu.into())?.trim_end().into());
+        context.insert("menu".to_owned(), self.menu.of_page(draft, root, &self.site)?.into());
+        context.insert("header".to_owned(), frame.header.as_str().into());
+        context.insert("footer".to_owned(), frame.footer.as_str().into());
+        context.insert("toc".to_owned(), toc.into());
         context.insert("intro".to_owned(), text.intro.into());
         context.insert("body".to_owned(), text.rest.into());
-        context.insert("has_toc".to_owned(), text.has_toc.into());
+        context.insert("page".to_owned(), page);
         context.insert("site".to_owned(), self.site.clone());
         context.insert("root".to_owned(), root.into());
-        context.insert("page".to_owned(), page);
-        self.theme.render(draft.template, context.into())
+        self.theme.page(draft.template, context)
     }
 
     /// A page that is made for one purpose and no part of the content.

@@ -13,7 +13,7 @@ use super::draft::Draft;
 use super::{Material, breakable, home, inline, paths, proof, rule, scale, timeline};
 use crate::highlight::highlight;
 use crate::life;
-use crate::markdown::html::{Entry, escape};
+use crate::markdown::html::{Entry, escape, figure};
 use crate::promql::Promql;
 use crate::template::Template;
 
@@ -147,19 +147,23 @@ fn draft(
             "aliases": rule.aliases.iter().map(|(name, _)| &**name).collect::<Vec<_>>(),
             "for": (hold != "0s").then_some(hold),
             "keep_firing_for": rule.keep_firing_for.as_ref().map(|keep| rule.params.fill(keep)),
-            "expr": highlight("promql", &rule.params.fill(&rule.expr)),
-            "rule": highlight("yaml", &rule::rule(component, alert, &runbooks)),
+            "expr": code("promql", None, &rule.params.fill(&rule.expr)),
+            "rule": code("yaml", None, &rule::rule(component, alert, &runbooks)),
             "labels": labels.iter().map(String::as_str).chain(["severity"]).collect::<Vec<_>>(),
             "params": params,
             "series": series,
             "related": related,
             "timeline": life::of(alert, &material.evidence).map(|life| timeline::json(alert, &life)),
             "proof": proof::json(&material.evidence, alert),
-            "silence": highlight("bash", &silence),
+            "silence": code("bash", None, &silence),
             "placeholders": placeholders,
         }),
     );
     draft
+}
+
+fn code(language: &str, title: Option<&str>, code: &str) -> String {
+    figure(language, title, false, &highlight(language, code)).trim_end().to_owned()
 }
 
 /// What the page says below the runbook, for the table of contents.
@@ -255,7 +259,7 @@ fn param_json(alert: &Alert, param: &Param) -> Value {
         "unit": (!matches!(param.unit, Unit::Duration | Unit::Regex)).then(|| param.unit.name()),
         "range": range,
         "help": help,
-        "override": highlight("yaml", &set),
+        "override": code("yaml", Some("values.yaml"), &set),
     })
 }
 

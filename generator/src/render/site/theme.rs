@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use handlebars::Handlebars;
+use handlebars::{Context, Handlebars};
 use include_dir::{Dir, include_dir};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use walkdir::WalkDir;
 
 static EMBEDDED: Dir = include_dir!("$CARGO_MANIFEST_DIR/theme");
@@ -56,12 +56,27 @@ impl Theme {
         Ok(Self { engine, files: join(files)? })
     }
 
-    /// One page.
+    /// What a template makes.
     ///
     /// # Errors
     /// A template that names what is not there.
     pub fn render(&self, template: &str, context: Value) -> Result<String, String> {
-        self.engine.render_with_context(template, &context.into()).map_err(|error| format!("theme: {error}"))
+        self.made(template, &context.into())
+    }
+
+    /// One page: what a template makes, which the layout knows as `content`, and the layout around it.
+    ///
+    /// # Errors
+    /// A template that names what is not there.
+    pub fn page(&self, template: &str, context: Map<String, Value>) -> Result<String, String> {
+        let mut context = Context::from(Value::Object(context));
+        let content = self.made(template, &context)?;
+        context.data_mut()["content"] = content.trim_end().into();
+        self.made("layout", &context)
+    }
+
+    fn made(&self, template: &str, context: &Context) -> Result<String, String> {
+        self.engine.render_with_context(template, context).map_err(|error| format!("theme: {error}"))
     }
 }
 
