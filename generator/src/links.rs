@@ -9,7 +9,8 @@ use std::sync::Arc;
 use catalogue::Catalogue;
 use catalogue::source::Source;
 
-use crate::{markdown, sql};
+use crate::markdown::Outline;
+use crate::sql;
 
 /// Every file that a link may lead to.
 pub struct Library<'a> {
@@ -79,8 +80,8 @@ impl<'a> Library<'a> {
     fn anchors_of(&self, source: &Source) -> Rc<HashSet<String>> {
         let mut known = self.anchors.borrow_mut();
         let anchors = known.entry(source.path.clone()).or_insert_with(|| {
-            let headings = markdown::headings(&source.text).into_iter();
-            Rc::new(headings.map(|heading| heading.anchor).collect())
+            let headings = Outline::of(source).headings.iter();
+            Rc::new(headings.map(|heading| heading.anchor.clone()).collect())
         });
         Rc::clone(anchors)
     }

@@ -4,6 +4,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::memo::Memo;
+
 /// A text file, read completely; shared by everything that points into it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Source {
@@ -11,12 +13,14 @@ pub struct Source {
     pub path: PathBuf,
     /// The content, valid UTF-8 without byte order mark.
     pub text: String,
+    /// What a parser of such files made of it.
+    pub parsed: Memo,
 }
 
 impl Source {
     /// A source from a path and its text.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { path: path.into(), text: text.into() })
+        Arc::new(Self { path: path.into(), text: text.into(), parsed: Memo::default() })
     }
 
     /// Line and column of a byte offset, both counted from 1; the column counts characters.

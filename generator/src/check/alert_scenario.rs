@@ -13,7 +13,7 @@ use catalogue::{Problem, Problems};
 
 use super::{Check, Context};
 use crate::links::Library;
-use crate::markdown;
+use crate::markdown::Outline;
 
 pub(super) const CHECK: Check = Check {
     name: "alert/scenario",
@@ -124,9 +124,7 @@ fn look_at_names(
 
 fn look_at_files(alert: &Alert, play: &Play, problems: &mut Problems) {
     let Some(runbook) = &alert.runbook else { return };
-    let linked: Vec<String> =
-        markdown::links(&runbook.text).into_iter().map(|link| link.destination).collect();
-    let linked: Vec<_> = linked.iter().map(String::as_str).collect();
+    let linked: Vec<&str> = Outline::of(runbook).links.iter().map(|link| &*link.destination).collect();
     let paths: BTreeSet<PathBuf> = linked.iter().map(|file| Library::path(&alert.folder, file)).collect();
     let runbook = &play.runbook;
     let shown: BTreeSet<&str> = runbook.shows.iter().map(|show| &*show.file).collect();

@@ -5,6 +5,7 @@ use catalogue::{Problem, Problems};
 
 use super::{Check, Context};
 use crate::links::{Library, Target};
+use crate::markdown::Outline;
 
 pub(super) const CHECK: Check = Check {
     name: "page/link",
@@ -21,10 +22,10 @@ fn run(context: &Context, problems: &mut Problems) {
     let shared =
         context.catalogue.shared.iter().filter(|source| source.path.extension().is_some_and(|e| e == "md"));
     for source in pages.chain(runbooks).chain(shared) {
-        let text = Text::file(source);
-        for link in crate::markdown::links(&text) {
+        for link in &Outline::of(source).links {
             if let Target::Broken(message) = library.resolve(source, &link.destination) {
-                let problem = Problem::error(CHECK.name, text.place_of(link.range), message);
+                let place = Text::file(source).place_of(link.range.clone());
+                let problem = Problem::error(CHECK.name, place, message);
                 problems.push(problem.help("links are relative to the file, as on GitHub"));
             }
         }

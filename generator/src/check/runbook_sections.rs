@@ -4,7 +4,7 @@ use catalogue::text::Text;
 use catalogue::{Problem, Problems};
 
 use super::{Check, Context};
-use crate::markdown::{self, Heading};
+use crate::markdown::{Heading, Outline};
 
 pub(super) const CHECK: Check = Check {
     name: "runbook/sections",
@@ -22,7 +22,7 @@ fn run(context: &Context, problems: &mut Problems) {
     for rule in &context.rules {
         let Some(source) = &rule.alert.runbook else { continue };
         let text = Text::file(source);
-        let headings = markdown::headings(&text);
+        let headings = &Outline::of(source).headings;
         let mut find = |range: std::ops::Range<usize>, message: String, help: &str| {
             problems.push(Problem::error(CHECK.name, text.place_of(range), message).help(help));
         };

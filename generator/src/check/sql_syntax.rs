@@ -8,7 +8,8 @@ use catalogue::{Problem, Problems};
 use rayon::prelude::*;
 
 use super::{Check, Context};
-use crate::{markdown, sql};
+use crate::markdown::Outline;
+use crate::sql;
 
 pub(super) const CHECK: Check = Check {
     name: "sql/syntax",
@@ -40,11 +41,11 @@ fn run(context: &Context, problems: &mut Problems) {
     let blocks: Vec<_> = runbooks
         .flat_map_iter(|source| {
             let text = Text::file(source);
-            let blocks = markdown::code_blocks(&text).into_iter().filter(|block| block.language == "sql");
-            blocks.map(|block| (text.place_of(block.range), block.text)).collect::<Vec<_>>()
+            let blocks = Outline::of(source).code_blocks.iter().filter(|block| block.language == "sql");
+            blocks.map(|block| (text.place_of(block.range.clone()), &block.text)).collect::<Vec<_>>()
         })
         .collect();
-    let scripts: Vec<_> = blocks.iter().map(|(_, script)| &**script).collect();
+    let scripts: Vec<_> = blocks.iter().map(|(_, script)| script.as_str()).collect();
     for ((place, _), errors) in blocks.iter().zip(sql::errors(&scripts)) {
         problems.extend(errors.into_iter().map(|error| problem(place.clone(), &error.message)));
     }

@@ -1,13 +1,14 @@
 //! Every SQL file is shown somewhere.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use catalogue::{Problem, Problems};
 
 use super::{Check, Context};
 use crate::links::Library;
-use crate::{markdown, sql};
+use crate::markdown::Outline;
+use crate::sql;
 
 pub(super) const CHECK: Check = Check {
     name: "sql/unused",
@@ -18,10 +19,10 @@ pub(super) const CHECK: Check = Check {
 fn run(context: &Context, problems: &mut Problems) {
     let runbooks = context.rules.iter().filter_map(|rule| rule.alert.runbook.as_ref());
     let pages = context.catalogue.pages.iter().map(|page| &page.source);
-    let mut linked: BTreeSet<PathBuf> = BTreeSet::new();
+    let mut linked: HashSet<PathBuf> = HashSet::new();
     for source in runbooks.chain(pages).chain(&context.catalogue.shared) {
-        let links = markdown::links(&source.text);
-        linked.extend(links.iter().map(|link| Library::path(source.folder(), &link.destination)));
+        let links = Outline::of(source).links.iter();
+        linked.extend(links.map(|link| Library::path(source.folder(), &link.destination)));
     }
     for source in sql::files(context.catalogue) {
         let unread = context.catalogue.broken.iter().any(|path| {

@@ -1,5 +1,6 @@
 //! `dmf build`: the charts and the site of the content as it is.
 
+use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use super::{End, clean, say};
@@ -22,8 +23,9 @@ pub(super) fn run(content: &Path, check: bool, to: &To) -> End {
     // The site is not committed, so it cannot be stale.
     let of_site = || (!check).then(|| (Theme::read(to.theme), history::read(content)));
     let (catalogue, of_site) = rayon::join(|| clean(content), of_site);
+    // The program ends after this: to free what is in it piece by piece takes time and serves nobody.
     let catalogue = match catalogue {
-        Ok(catalogue) => catalogue,
+        Ok(catalogue) => ManuallyDrop::new(catalogue),
         Err(end) => return end,
     };
     let stamped = Release::default();

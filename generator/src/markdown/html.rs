@@ -66,7 +66,9 @@ pub struct Html {
 
 /// Renders a text. Its first heading of level one is the title of the page and left out.
 pub fn html(text: &str, surroundings: &dyn Surroundings) -> Html {
-    let anchors = headings(text).into_iter().map(|heading| (heading.range.start, heading.anchor)).collect();
+    let events: Vec<_> = Parser::new_ext(text, dialect()).into_offset_iter().collect();
+    let headings = headings(text, &events).into_iter();
+    let anchors = headings.map(|heading| (heading.range.start, heading.anchor)).collect();
     let mut writer = Writer {
         surroundings,
         anchors,
@@ -86,7 +88,7 @@ pub fn html(text: &str, surroundings: &dyn Surroundings) -> Html {
         toc: Vec::new(),
         sections: vec![Section::default()],
     };
-    for (event, range) in Parser::new_ext(text, dialect()).into_offset_iter() {
+    for (event, range) in events {
         writer.event(event, range.start);
     }
     writer.finish()

@@ -7,6 +7,7 @@ pub mod svg;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+use catalogue::source::Source;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 /// A heading.
@@ -55,16 +56,64 @@ pub fn dialect() -> Options {
         | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS
 }
 
-/// The headings in order.
-pub fn headings(text: &str) -> Vec<Heading> {
+/// What stands in a text, each in order.
+#[derive(Debug, Default)]
+pub struct Outline {
+    /// The headings.
+    pub headings: Vec<Heading>,
+    /// The links and images.
+    pub links: Vec<Link>,
+    /// The fenced code blocks.
+    pub code_blocks: Vec<CodeBlock>,
+}
+
+impl Outline {
+    /// The outline of a file, read once however many ask.
+    pub fn of(source: &Source) -> &Self {
+        source.parsed.get(|| Self::read(&source.text))
+    }
+
+    /// The outline of a text.
+    pub fn read(text: &str) -> Self {
+        let events: Vec<_> = Parser::new_ext(text, dialect()).into_offset_iter().collect();
+        let mut outline = Self { headings: headings(text, &events), ..Self::default() };
+        let mut open = false;
+        for (event, range) in events {
+            match event {
+                Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+                    outline.links.push(Link { destination: dest_url.into_string(), range });
+                }
+                Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
+                    let language = info.split_whitespace().next().unwrap_or_default().to_owned();
+                    outline.code_blocks.push(CodeBlock { language, text: String::new(), range });
+                    open = true;
+                }
+                Event::End(TagEnd::CodeBlock) => open = false,
+                Event::Text(part) if open => {
+                    if let Some(block) = outline.code_blocks.last_mut() {
+                        block.text.push_str(&part);
+                    }
+                }
+                _ => {}
+            }
+        }
+        outline
+    }
+}
+
+/// A piece of a text, and its bytes.
+type Located<'t> = (Event<'t>, Range<usize>);
+
+/// The headings among the pieces of a text, in order.
+fn headings<'e, 't: 'e>(text: &str, events: impl IntoIterator<Item = &'e Located<'t>>) -> Vec<Heading> {
     let mut headings: Vec<Heading> = Vec::new();
     let mut open = false;
-    for (event, range) in Parser::new_ext(text, dialect()).into_offset_iter() {
+    for (event, range) in events {
         match event {
             Event::Start(Tag::Heading { level, id, .. }) => {
-                let anchor = id.map(String::from).unwrap_or_default();
-                let (level, body) = (level as usize, range.end..text.len());
-                headings.push(Heading { level, text: String::new(), anchor, range, body });
+                let anchor = id.as_deref().unwrap_or_default().to_owned();
+                let (level, body) = (*level as usize, range.end..text.len());
+                headings.push(Heading { level, text: String::new(), anchor, range: range.clone(), body });
                 open = true;
             }
             Event::End(TagEnd::Heading(_)) => open = false,
@@ -110,41 +159,6 @@ fn slug(text: &str) -> String {
     kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
-/// The links and images in order.
-pub fn links(text: &str) -> Vec<Link> {
-    let events = Parser::new_ext(text, dialect()).into_offset_iter();
-    let links = events.filter_map(|(event, range)| match event {
-        Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
-            Some(Link { destination: dest_url.into_string(), range })
-        }
-        _ => None,
-    });
-    links.collect()
-}
-
-/// The fenced code blocks in order.
-pub fn code_blocks(text: &str) -> Vec<CodeBlock> {
-    let mut blocks: Vec<CodeBlock> = Vec::new();
-    let mut open = false;
-    for (event, range) in Parser::new_ext(text, dialect()).into_offset_iter() {
-        match event {
-            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
-                let language = info.split_whitespace().next().unwrap_or_default().to_owned();
-                blocks.push(CodeBlock { language, text: String::new(), range });
-                open = true;
-            }
-            Event::End(TagEnd::CodeBlock) => open = false,
-            Event::Text(part) if open => {
-                if let Some(block) = blocks.last_mut() {
-                    block.text.push_str(&part);
-                }
-            }
-            _ => {}
-        }
-    }
-    blocks
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,7 +166,7 @@ mod tests {
     #[test]
     fn headings_have_githubs_anchors_and_their_bodies() {
         let text = "# A `b` c!\n\nx\n\n## D\n\n## D\ny\n\n# E {#own}\n";
-        let headings = headings(text);
+        let headings = Outline::read(text).headings;
         let seen: Vec<_> =
             headings.iter().map(|h| (h.level, &*h.text, &*h.anchor, text[h.body.clone()].trim())).collect();
         assert_eq!(seen[0], (1, "A b c!", "a-b-c", "x\n\n## D\n\n## D\ny"));

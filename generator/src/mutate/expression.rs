@@ -31,12 +31,13 @@ struct Edit {
     cut: (Range<usize>, String),
 }
 
-/// The mutants of an alert's expression, and with them what does not parse: Prometheus would notice that, not the tests.
-pub(super) fn candidates(alert: &Alert) -> Vec<Mutant> {
+/// The mutants of an alert's expression that some operators make, and with them what does not parse: Prometheus would
+/// notice that, not the tests.
+pub(super) fn candidates(alert: &Alert, wanted: &dyn Fn(Operator) -> bool) -> Vec<Mutant> {
     let text = &alert.rule.expr;
     let Ok(promql) = Promql::of(&alert.rule) else { return Vec::new() };
     let mut seen = BTreeSet::from([promql.filled.text.clone()]);
-    let made = edits(promql).into_iter().filter_map(|edit| {
+    let made = edits(promql, wanted).into_iter().filter(|edit| wanted(edit.operator)).filter_map(|edit| {
         let mut mutated = promql.filled.text.clone();
         mutated.replace_range(edit.cut.0, &edit.cut.1);
         let source = promql.filled.source(edit.word);
@@ -51,13 +52,13 @@ pub(super) fn candidates(alert: &Alert) -> Vec<Mutant> {
     made.collect()
 }
 
-fn edits(promql: &Promql) -> Vec<Edit> {
+fn edits(promql: &Promql, wanted: &dyn Fn(Operator) -> bool) -> Vec<Edit> {
     let text = promql.filled.text.as_str();
     let tokens = promql.tokens.as_slice();
     let mut edits = Vec::new();
     let binaries = binaries(tokens);
     for binary in &binaries {
-        edits.extend(of_operator(text, tokens, binary));
+        edits.extend(of_operator(text, tokens, binary, wanted));
     }
     let mut index = 0;
     while let Some(token) = tokens.get(index) {
@@ -88,7 +89,12 @@ fn replaced(operator: Operator, token: &Token, to: impl Into<String>) -> Edit {
 }
 
 /// Mistakes in a binary operator.
-fn of_operator(text: &str, tokens: &[Token], binary: &Binary) -> Vec<Edit> {
+fn of_operator(
+    text: &str,
+    tokens: &[Token],
+    binary: &Binary,
+    wanted: &dyn Fn(Operator) -> bool,
+) -> Vec<Edit> {
     let token = &tokens[binary.operator];
     let replace = |operator, to: &str| replaced(operator, token, to);
     let keep = |operator, left: bool| {
@@ -100,13 +106,13 @@ fn of_operator(text: &str, tokens: &[Token], binary: &Binary) -> Vec<Edit> {
     let kind = TokenType::new(token.id);
     if kind.is_comparison_operator() {
         let is_number = |range: &Range<usize>| {
-            let side = &text[range.clone()];
-            // Matchers take long to parse, and nothing but `scalar` makes a number of what they select.
-            let may_be = !side.contains('{') || side.contains("scalar");
-            let parsed = may_be.then(|| Promql::parse(side, &Params::default()).ok()).flatten();
-            parsed.is_some_and(|side| side.tree.value_type() == ValueType::Scalar)
+            let side = Promql::parse(&text[range.clone()], &Params::default());
+            side.is_ok_and(|side| side.tree.value_type() == ValueType::Scalar)
         };
-        let mut edits = vec![keep(Operator::ComparisonRemoved, !is_number(&binary.left))];
+        let mut edits = Vec::new();
+        if wanted(Operator::ComparisonRemoved) {
+            edits.push(keep(Operator::ComparisonRemoved, !is_number(&binary.left)));
+        }
         let (flipped, boundary) = match token.id {
             T_GTR => ("<", Some(">=")),
             T_GTE => ("<=", Some(">")),

@@ -27,8 +27,8 @@ pub fn unused(alert: &Alert) -> Vec<Problem> {
     if alert.rule.mutants.is_empty() {
         return Vec::new();
     }
-    let mutants = candidates(alert);
     let marks = alert.rule.mutants.iter();
+    let mutants = candidates(alert, &|operator| marks.clone().any(|mark| mark.operator == operator));
     let is_meant = |mark: &Mark, mutant: &Mutant| means(alert, mark, mutant) && mutant.parses();
     let unused = marks.filter(|mark| !mutants.iter().any(|mutant| is_meant(mark, mutant)));
     let problem = |mark: &Mark| {

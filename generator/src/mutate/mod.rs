@@ -76,13 +76,14 @@ enum Change {
 
 /// All mutants of an alert's rule.
 pub fn mutants(alert: &Alert) -> Vec<Mutant> {
-    candidates(alert).into_iter().filter(Mutant::parses).collect()
+    candidates(alert, &|_| true).into_iter().filter(Mutant::parses).collect()
 }
 
-/// The mutants of an alert's rule, before a look at whether they parse, which takes most of the time.
-fn candidates(alert: &Alert) -> Vec<Mutant> {
-    let mut mutants = expression::candidates(alert);
-    mutants.extend(rule::mutants(alert));
+/// The mutants of an alert's rule that some operators make, before a look at whether they parse, which takes most of the
+/// time.
+fn candidates(alert: &Alert, wanted: &dyn Fn(Operator) -> bool) -> Vec<Mutant> {
+    let mut mutants = expression::candidates(alert, wanted);
+    mutants.extend(rule::mutants(alert).into_iter().filter(|mutant| wanted(mutant.operator)));
     mutants
 }
 
