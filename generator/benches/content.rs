@@ -9,6 +9,7 @@ use catalogue::Catalogue;
 use generator::markdown::html::{Listing, Surroundings, html};
 use generator::render::site::Material;
 use generator::render::site::theme::Theme;
+use generator::tree::Folder;
 use generator::{check, history, render};
 use walkdir::WalkDir;
 
@@ -83,10 +84,12 @@ fn build(content: &Path) {
         checks: Vec::new(),
         only: None,
     };
-    let site = render::site::render(&catalogue, &Theme::read(None).expect("a theme"), &material);
     let out = tempfile::tempdir().expect("a folder");
     charts.write(&out.path().join("charts-out")).expect("written");
-    site.expect("a site").write(&out.path().join("site-out")).expect("written");
+    let site = Folder::begin(&out.path().join("site-out")).expect("begun");
+    let theme = Theme::read(None).expect("a theme");
+    render::site::render(&catalogue, &theme, &material, &site).expect("a site");
+    site.finish().expect("written");
 }
 
 struct Nowhere;

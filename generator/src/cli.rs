@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use catalogue::Catalogue;
+use catalogue::{Catalogue, Problem};
 use clap::{Args, Parser, Subcommand};
 
 use crate::edition::judge;
@@ -221,11 +221,14 @@ fn clean(content: &Path) -> Result<Catalogue, End> {
     let (catalogue, problems) = judge(content);
     match catalogue {
         Some(catalogue) if problems.is_empty() => Ok(catalogue),
-        _ => {
-            eprintln!("{}{}", report::problems(&problems, Format::Text), report::summary(&problems));
-            Err(End::Problems)
-        }
+        _ => Err(refuse(&problems)),
     }
+}
+
+/// Prints what is wrong with a content.
+fn refuse(problems: &[Problem]) -> End {
+    eprintln!("{}{}", report::problems(problems, Format::Text), report::summary(problems));
+    End::Problems
 }
 
 fn run_checks(content: &Path, format: Format) -> End {

@@ -84,8 +84,10 @@ pub fn files(
     material: &Material,
     out: &dyn Sink,
 ) -> Result<(), String> {
-    render::site::render(catalogue, theme, material, out)?;
-    Ok(render::queries::render(catalogue).put(out)?)
+    let site = || render::site::render(catalogue, theme, material, out);
+    let (site, queries) = rayon::join(site, || render::queries::render(catalogue, out));
+    site?;
+    Ok(queries?)
 }
 
 /// What the scenarios showed, if there is a file of it.

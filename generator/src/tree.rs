@@ -45,6 +45,9 @@ pub enum WriteError {
     /// The folder holds something that was not made here.
     #[error("`{0}` was not made by dmf, and writing would delete it: move it away, or name an empty folder")]
     Foreign(PathBuf),
+    /// Two files have the same path.
+    #[error("two files are called `{0}`")]
+    Twice(PathBuf),
     /// The folder is something else.
     #[error("`{0}` is not a folder")]
     NoFolder(PathBuf),
@@ -66,10 +69,10 @@ impl From<WriteError> for String {
 
 /// Where a renderer puts its files, from any thread.
 pub trait Sink: Sync {
-    /// Adds a file. Two files with one path are a mistake of the renderer.
+    /// Adds a file.
     ///
     /// # Errors
-    /// What the file system says, where the file goes there at once.
+    /// There is one of that path already, or the file system says no.
     fn add(&self, path: PathBuf, bytes: Vec<u8>) -> Result<(), WriteError>;
 }
 
@@ -166,14 +169,14 @@ impl Tree {
         Ok(difference)
     }
 
-    /// Writes an output folder.
+    /// Writes an output folder. Returns whether anything changed.
     ///
     /// # Errors
     /// It holds something that was not made here, or the file system says no.
-    pub fn write(&self, folder: &Path) -> Result<Finished, WriteError> {
+    pub fn write(&self, folder: &Path) -> Result<bool, WriteError> {
         let out = Folder::begin(folder)?;
         self.0.par_iter().try_for_each(|(path, bytes)| out.write(path, bytes))?;
-        out.finish()
+        out.finish().map(|finished| finished.changed)
     }
 }
 
@@ -188,12 +191,13 @@ fn manifest(names: &BTreeSet<&Path>) -> String {
 #[derive(Debug)]
 pub struct Folder {
     /// Where it comes.
-    folder: PathBuf,
+    place: PathBuf,
     /// Where it is written.
     new: PathBuf,
-    /// The files so far, and the folders that are there for them.
+    /// The files so far.
     files: Mutex<BTreeSet<PathBuf>>,
-    folders: Mutex<HashSet<PathBuf>>,
+    /// The parents that are there for them.
+    parents: Mutex<HashSet<PathBuf>>,
     /// Whether a file differs from the old one.
     changed: AtomicBool,
 }
@@ -222,27 +226,27 @@ impl Folder {
         let new = sibling(&folder, &std::process::id().to_string());
         fs::create_dir_all(&new).map_err(at(&new))?;
         let changed = AtomicBool::new(!folder.exists());
-        Ok(Self { folder, new, files: Mutex::default(), folders: Mutex::default(), changed })
+        Ok(Self { place: folder, new, files: Mutex::default(), parents: Mutex::default(), changed })
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
         let new = self.new.join(path);
         let parent = new.parent().unwrap_or(&self.new);
-        let is_new = !lock(&self.folders).contains(parent);
+        let is_new = !lock(&self.parents).contains(parent);
         if is_new {
             fs::create_dir_all(parent).map_err(at(parent))?;
-            lock(&self.folders).insert(parent.to_path_buf());
+            lock(&self.parents).insert(parent.to_path_buf());
         }
         // Once anything differs, all is written; until then it may be that nothing has to be replaced.
         if !self.changed.load(Ordering::Relaxed)
-            && fs::read(self.folder.join(path)).map_or(true, |found| found != bytes)
+            && fs::read(self.place.join(path)).map_or(true, |found| found != bytes)
         {
             self.changed.store(true, Ordering::Relaxed);
         }
-        fs::write(&new, bytes).map_err(at(&new))?;
-        let is_first = lock(&self.files).insert(path.to_path_buf());
-        debug_assert!(is_first, "{} is rendered twice", path.display());
-        Ok(())
+        if !lock(&self.files).insert(path.to_path_buf()) {
+            return Err(WriteError::Twice(path.to_path_buf()));
+        }
+        fs::write(&new, bytes).map_err(at(&new))
     }
 
     /// Puts the folder in its place, if it differs from what is there.
@@ -253,24 +257,24 @@ impl Folder {
         let files = lock(&self.files).clone();
         let names: BTreeSet<_> = files.iter().map(PathBuf::as_path).collect();
         let list = manifest(&names);
-        let old_list = fs::read_to_string(self.folder.join(MANIFEST)).unwrap_or_default();
-        let old = files_of(&self.folder);
+        let old_list = fs::read_to_string(self.place.join(MANIFEST)).unwrap_or_default();
+        let old = files_of(&self.place);
         let made: BTreeSet<&Path> = old_list.lines().map(Path::new).chain([Path::new(MANIFEST)]).collect();
         let ours = |path: &&PathBuf| {
             made.contains(path.as_path()) || (!old_list.is_empty() && files.contains(*path))
         };
         if let Some(foreign) = old.iter().find(|path| !ours(path)) {
-            return Err(WriteError::Foreign(self.folder.join(foreign)));
+            return Err(WriteError::Foreign(self.place.join(foreign)));
         }
         let finished = |changed| Ok(Finished { changed, files: files.len() });
         if !self.changed.load(Ordering::Relaxed) && list == old_list && old.len() == files.len() + 1 {
             return finished(false);
         }
-        let keep = self.folder.join(KEEP).exists().then_some((KEEP, ""));
+        let keep = self.place.join(KEEP).exists().then_some((KEEP, ""));
         for (name, text) in [(MANIFEST, &*list)].into_iter().chain(keep) {
             fs::write(self.new.join(name), text).map_err(at(&self.new))?;
         }
-        exchange(&self.new, &self.folder)?;
+        exchange(&self.new, &self.place)?;
         finished(true)
     }
 }
@@ -412,6 +416,25 @@ mod tests {
         assert!(link.is_symlink() && real.join("a").exists());
         fs::write(&file, "x").unwrap();
         assert!(matches!(tree(&[("a", "1")]).write(&file), Err(WriteError::NoFolder(_))));
+    }
+
+    #[test]
+    fn what_is_not_finished_changes_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let out = root.path().join("out");
+        tree(&[("a", "1")]).write(&out).unwrap();
+        let folder = Folder::begin(&out).unwrap();
+        folder.add("b/c".into(), b"2".to_vec()).unwrap();
+        assert!(matches!(folder.add("b/c".into(), Vec::new()), Err(WriteError::Twice(_))));
+        drop(folder);
+        assert_eq!(fs::read_to_string(out.join("a")).unwrap(), "1");
+        assert!(!out.join("b").exists());
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+        let folder = Folder::begin(&out).unwrap();
+        folder.add("a".into(), b"1".to_vec()).unwrap();
+        assert_eq!(folder.finish().unwrap(), Finished { changed: false, files: 1 });
+        let folder = Folder::begin(&out).unwrap();
+        assert_eq!(folder.finish().unwrap(), Finished { changed: true, files: 0 }, "what is gone counts");
     }
 
     #[test]

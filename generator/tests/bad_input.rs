@@ -60,7 +60,8 @@ fn build(files: &[(&str, &[u8])]) -> Tree {
         only: None,
     };
     let catalogue = loaded.catalogue.expect("it loads");
-    site::render(&catalogue, &Theme::read(None).expect("the theme"), &material).expect("a site")
+    let theme = Theme::read(None).expect("the theme");
+    Tree::of(|out| site::render(&catalogue, &theme, &material, out)).expect("a site")
 }
 
 fn page(tree: &Tree, path: &str) -> String {

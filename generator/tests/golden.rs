@@ -105,7 +105,8 @@ fn site_of(only: Option<BTreeSet<PathBuf>>) -> Tree {
         checks: vec![("a/b", "What `a` checks.")],
         only,
     };
-    render::site::render(&catalogue(), &Theme::read(None).expect("the theme"), &material).expect("a site")
+    let (catalogue, theme) = (catalogue(), Theme::read(None).expect("the theme"));
+    Tree::of(|out| render::site::render(&catalogue, &theme, &material, out)).expect("a site")
 }
 
 #[test]

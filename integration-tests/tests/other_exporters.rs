@@ -11,18 +11,20 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
 
+use generator::tree::Tree;
 use integration_tests::exporter::{Exporter, Samples};
 use integration_tests::images::POSTGRESQL;
 use integration_tests::postgres::Postgres;
 use integration_tests::{eventually, http, setup};
 use tokio::io::AsyncReadExt as _;
 
-fn downloads() -> generator::tree::Tree {
+fn downloads() -> Tree {
     let loaded = catalogue::load(&setup::root().join("content"));
-    generator::render::queries::render(&loaded.catalogue.expect("the content loads"))
+    let catalogue = loaded.catalogue.expect("the content loads");
+    Tree::of(|out| generator::render::queries::render(&catalogue, out)).expect("one file for each path")
 }
 
-fn file(tree: &generator::tree::Tree, path: &str) -> String {
+fn file(tree: &Tree, path: &str) -> String {
     let found = tree.files().find(|(known, _)| *known == Path::new(path));
     let (_, bytes) = found.unwrap_or_else(|| panic!("{path} is not made"));
     String::from_utf8(bytes.to_vec()).unwrap()

@@ -3,12 +3,15 @@
 use std::mem::ManuallyDrop;
 use std::path::Path;
 
-use super::{End, clean, say};
+use catalogue::Catalogue;
+
+use super::{End, refuse, say};
 use crate::edition::Edition;
+use crate::history::{self, History};
 use crate::render::chart::Release;
 use crate::render::site::theme::Theme;
 use crate::tree::{Finished, Folder, Tree, WriteError};
-use crate::{history, render};
+use crate::{check, render};
 
 /// Where the charts and the site go, and how.
 pub(super) struct To<'a> {
@@ -22,40 +25,63 @@ pub(super) struct To<'a> {
 pub(super) fn run(content: &Path, check: bool, to: &To) -> End {
     // The site is not committed, so it cannot be stale.
     let of_site = || (!check).then(|| (Theme::read(to.theme), history::read(content)));
-    let (catalogue, of_site) = rayon::join(|| clean(content), of_site);
+    let (loaded, of_site) = rayon::join(|| catalogue::load(content), of_site);
+    let (catalogue, mut problems) = (loaded.catalogue, loaded.problems);
     // The program ends after this: to free what is in it piece by piece takes time and serves nobody.
-    let catalogue = match catalogue {
-        Ok(catalogue) => ManuallyDrop::new(catalogue),
-        Err(end) => return end,
-    };
+    let Some(catalogue) = catalogue.map(ManuallyDrop::new) else { return refuse(&problems.into_sorted()) };
+    // All is made while the checks run, and only comes into its place when they find nothing.
+    let is_read = problems.is_empty();
+    let all = || is_read.then(|| make(&catalogue, of_site, to));
+    let (found, made) = rayon::join(|| check::run(&catalogue), all);
+    problems.extend(found);
+    match made {
+        Some(made) if problems.is_empty() => made.map_or_else(End::Failed, |made| made.put(to)),
+        _ => refuse(&problems.into_sorted()),
+    }
+}
+
+/// What was made: the charts, and the site unless it was not asked for.
+struct Made {
+    charts: Tree,
+    site: Option<Folder>,
+}
+
+fn make(
+    catalogue: &Catalogue,
+    of_site: Option<(Result<Theme, String>, History)>,
+    to: &To,
+) -> Result<Made, String> {
     let stamped = Release::default();
     let version = to.release.as_ref().map_or_else(|| stamped.version.to_owned(), ToString::to_string);
     let release = Release { version: &version, ..stamped };
-    let charts = render::chart::render(&catalogue, release);
-    let Some((theme, history)) = of_site else { return compare(&charts, to.charts) };
+    let charts = render::chart::render(catalogue, release);
+    let Some((theme, history)) = of_site else { return Ok(Made { charts, site: None }) };
     let url = to.base_url.map_or_else(
         || format!("{}/{version}", &*catalogue.site.url),
         |url| url.trim_end_matches('/').to_owned(),
     );
     let edition =
         Edition { release, version: Some(&version), url: &url, revision: "main", history, shelf: None };
-    // Both are made before one comes into its place.
-    let site = theme.and_then(|theme| {
-        let site = Folder::begin(to.site)?;
-        edition.render(&catalogue, &theme, &charts, &site).map(|()| site)
-    });
-    match site {
-        Err(message) => End::Failed(message),
-        Ok(site) => match write(&charts, to.charts) {
+    let site = Folder::begin(to.site)?;
+    edition.render(catalogue, &theme?, &charts, &site)?;
+    Ok(Made { charts, site: Some(site) })
+}
+
+impl Made {
+    /// Puts it in its place, or compares it.
+    fn put(self, to: &To) -> End {
+        let Some(site) = self.site else { return compare(&self.charts, to.charts) };
+        match write(&self.charts, to.charts) {
             End::Fine => said(to.site, site.finish()),
             end => end,
-        },
+        }
     }
 }
 
 /// Writes an output folder and says so.
 pub(super) fn write(tree: &Tree, folder: &Path) -> End {
-    said(folder, tree.write(folder))
+    let files = tree.files().count();
+    said(folder, tree.write(folder).map(|changed| Finished { changed, files }))
 }
 
 fn said(folder: &Path, finished: Result<Finished, WriteError>) -> End {

@@ -119,7 +119,7 @@ fn headings<'e, 't: 'e>(text: &str, events: impl IntoIterator<Item = &'e Located
             Event::End(TagEnd::Heading(_)) => open = false,
             Event::Text(part) | Event::Code(part) if open => {
                 if let Some(heading) = headings.last_mut() {
-                    heading.text.push_str(&part);
+                    heading.text.push_str(part);
                 }
             }
             _ => {}
@@ -178,9 +178,9 @@ mod tests {
     #[test]
     fn links_and_code_are_found() {
         let text = "[a](b.sql) ![i](p.png)\n\n```sql\nSELECT 1;\n```\n";
-        let destinations: Vec<_> = links(text).into_iter().map(|link| link.destination).collect();
+        let Outline { links, code_blocks: blocks, .. } = Outline::read(text);
+        let destinations: Vec<_> = links.into_iter().map(|link| link.destination).collect();
         assert_eq!(destinations, ["b.sql", "p.png"]);
-        let blocks = code_blocks(text);
         assert_eq!((&*blocks[0].language, &*blocks[0].text), ("sql", "SELECT 1;\n"));
     }
 }

@@ -8,32 +8,35 @@ mod sql_exporter;
 use catalogue::metric::{POSTGRESQL_MAJORS, Query, Role};
 use catalogue::need::with_schemas;
 use catalogue::{Catalogue, Component};
+use rayon::prelude::*;
 
-use crate::tree::Tree;
+use crate::tree::{Sink, WriteError};
 
-/// The files for all components that have queries.
-pub fn render(catalogue: &Catalogue) -> Tree {
-    let mut tree = Tree::default();
-    for component in &catalogue.components {
-        for major in POSTGRESQL_MAJORS {
-            let queries = Statement::all(component, major);
-            if queries.is_empty() {
-                continue;
-            }
-            for statement in &queries {
-                let name = format!(
-                    "downloads/sql_exporter/postgresql-{major}/{}.collector.yml",
-                    statement.query.name
-                );
-                tree.add(name, sql_exporter::collector(statement));
-            }
-            let example = format!("downloads/sql_exporter/postgresql-{major}/sql_exporter.yml");
-            tree.add(example, sql_exporter::configuration(&queries));
-            let file = format!("downloads/postgres_exporter/queries-postgresql-{major}.yaml");
-            tree.add(file, postgres_exporter::queries(&queries));
-        }
+/// Makes the files for all components that have queries.
+///
+/// # Errors
+/// A file that cannot be put where it belongs.
+pub fn render(catalogue: &Catalogue, out: &dyn Sink) -> Result<(), WriteError> {
+    let majors = catalogue
+        .components
+        .par_iter()
+        .flat_map(|component| POSTGRESQL_MAJORS.into_par_iter().map(move |major| (component, major)));
+    majors.try_for_each(|(component, major)| of_major(&Statement::all(component, major), major, out))
+}
+
+fn of_major(statements: &[Statement], major: u32, out: &dyn Sink) -> Result<(), WriteError> {
+    if statements.is_empty() {
+        return Ok(());
     }
-    tree
+    let folder = format!("downloads/sql_exporter/postgresql-{major}");
+    for statement in statements {
+        let name = format!("{folder}/{}.collector.yml", statement.query.name);
+        out.add(name.into(), sql_exporter::collector(statement).into())?;
+    }
+    let example = format!("{folder}/sql_exporter.yml");
+    out.add(example.into(), sql_exporter::configuration(statements).into())?;
+    let file = format!("downloads/postgres_exporter/queries-postgresql-{major}.yaml");
+    out.add(file.into(), postgres_exporter::queries(statements).into())
 }
 
 /// A query in its form for one major version, which any program can run.

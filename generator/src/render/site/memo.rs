@@ -19,8 +19,8 @@ impl<K: Eq + Hash, V: Clone> Memo<K, V> {
         if let Some(known) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(known.clone());
         }
-        let made = make()?;
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key, made.clone());
-        Ok(made)
+        let value = make()?;
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key, value.clone());
+        Ok(value)
     }
 }

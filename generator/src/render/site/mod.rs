@@ -93,15 +93,19 @@ pub fn render(
 ) -> Result<(), String> {
     let bodies = Bodies::of(catalogue, material.revision);
     let runbooks = Runbooks::of(catalogue, &bodies, material);
-    let mut drafts = pages::drafts(catalogue, &bodies, material);
     if material.only.is_some() {
+        let mut drafts = pages::drafts(catalogue, &bodies, material);
         drafts.extend(runbooks.outlines());
         drafts.extend(reference::outlines(material));
         return Publisher::of(catalogue, theme, &runbooks, &drafts).pages(drafts, out).map(|_| ());
     }
+    let (mut drafts, reference) = rayon::join(
+        || pages::drafts(catalogue, &bodies, material),
+        || reference::drafts(catalogue, &bodies, material),
+    );
     drafts.extend(home::sections(catalogue));
     drafts.extend(runbooks.outlines());
-    drafts.extend(reference::drafts(catalogue, &bodies, material));
+    drafts.extend(reference);
     let publisher = Publisher::of(catalogue, theme, &runbooks, &drafts);
     let data = || machine::of_catalogue(catalogue, material, out);
     let (drafts, data) = rayon::join(|| publisher.pages(drafts, out), data);

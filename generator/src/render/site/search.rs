@@ -8,10 +8,12 @@ use crate::markdown::html::Section;
 /// Characters of a section that are searched.
 const LONGEST: usize = 400;
 
+type Page<'a> = (&'a str, &'a str, &'a str, Option<&'a str>, Option<&'a str>);
+
 #[derive(Default, Serialize)]
 struct Index<'a> {
     /// Title, path, kind, severity, component.
-    pages: Vec<(&'a str, &'a str, &'a str, Option<&'a str>, Option<&'a str>)>,
+    pages: Vec<Page<'a>>,
     /// Number of the page, heading, anchor, text.
     sections: Vec<(usize, &'a str, &'a str, &'a str)>,
 }

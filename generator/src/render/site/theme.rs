@@ -70,8 +70,8 @@ impl Theme {
     /// A template that names what is not there.
     pub fn page(&self, template: &str, context: Map<String, Value>) -> Result<String, String> {
         let mut context = Context::from(Value::Object(context));
-        let content = self.made(template, &context)?;
-        context.data_mut()["content"] = content.trim_end().into();
+        let inside = self.made(template, &context)?;
+        context.data_mut()["content"] = inside.trim_end().into();
         self.made("layout", &context)
     }
 
