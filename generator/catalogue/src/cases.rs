@@ -1,13 +1,16 @@
 //! tests.yaml: series in, alerts out.
 
+use std::ops::Range;
+
 use indexmap::IndexMap;
 
 use crate::decode::{Fields, entries, list, text_map};
 use crate::duration::PromDuration;
 use crate::param::Params;
 use crate::problem::{Problem, Problems};
+use crate::source::Place;
 use crate::text::Text;
-use crate::yaml::Node;
+use crate::yaml::{Node, Value};
 
 /// One case: input series and what fires at one moment. All texts have their parameters filled in.
 #[derive(Debug, Clone)]
@@ -15,11 +18,11 @@ pub struct Case {
     /// What the case shows.
     pub name: String,
     /// Where the case stands.
-    pub place: crate::source::Place,
+    pub place: Place,
     /// Series selectors with promtool's values notation.
     pub series: IndexMap<String, String>,
-    /// Where each selector and its values stand, near misses included.
-    pub places: Vec<SeriesPlace>,
+    /// Where each selector and its values stand in the file, line by line, near misses included.
+    places: Vec<(Range<usize>, Range<usize>)>,
     /// Step of the series and of the evaluations; one minute unless given.
     pub interval: PromDuration,
     /// The moment that is looked at; in a firing case the first at which it fires.
@@ -44,16 +47,30 @@ pub struct NearMiss {
 }
 
 /// One line of input: a selector, its values, and where they stand.
-#[derive(Debug, Clone)]
-pub struct SeriesPlace {
+#[derive(Debug)]
+pub struct Line<'a> {
     /// The selector, filled in.
-    pub selector: String,
+    pub selector: &'a str,
     /// Where it stands.
-    pub selector_place: crate::source::Place,
+    pub selector_place: Place,
     /// The values, filled in.
-    pub values: String,
+    pub values: &'a str,
     /// Where they stand.
-    pub values_place: crate::source::Place,
+    pub values_place: Place,
+}
+
+impl Case {
+    /// The lines of input, near misses included.
+    pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
+        let series = std::iter::once(&self.series).chain(self.near_misses.iter().map(|miss| &miss.series));
+        let place = |range: &Range<usize>| Place::new(&self.place.source, range.clone());
+        series.flatten().zip(&self.places).map(move |((selector, values), (of_selector, of_values))| Line {
+            selector,
+            selector_place: place(of_selector),
+            values,
+            values_place: place(of_values),
+        })
+    }
 }
 
 /// The kinds of cases that the generator derives from a firing case, and the keys that `skip` knows.
@@ -88,7 +105,7 @@ fn read_case(node: &Node, params: &Params, problems: &mut Problems) -> Option<Ca
     let at = fields.parse(at, |text| PromDuration::new(&params.fill(text)));
     let mut places = Vec::new();
     let series = fields.required("series");
-    places.extend(series.into_iter().flat_map(|node| series_places(node, params)));
+    places.extend(series.into_iter().flat_map(series_places));
     let series = series.map(|node| filled(node, params, fields.problems()));
     let fires = fields.required("fires").map(|node| {
         let items = list(node, fields.problems());
@@ -138,33 +155,27 @@ fn read_case(node: &Node, params: &Params, problems: &mut Problems) -> Option<Ca
 fn read_near_miss(
     node: &Node,
     params: &Params,
-    places: &mut Vec<SeriesPlace>,
+    places: &mut Vec<(Range<usize>, Range<usize>)>,
     problems: &mut Problems,
 ) -> Option<NearMiss> {
     let mut fields = Fields::of(node, problems)?;
     let name = fields.text("name");
     let series = fields.required("series");
-    places.extend(series.into_iter().flat_map(|node| series_places(node, params)));
+    places.extend(series.into_iter().flat_map(series_places));
     let series = series.map(|node| filled(node, params, fields.problems()));
     fields.finish();
     Some(NearMiss { name: params.fill(&name?), series: series? })
 }
 
-/// The lines of a `series` mapping; what is no text is reported elsewhere.
-fn series_places(node: &Node, params: &Params) -> Vec<SeriesPlace> {
+/// The places of the lines of a `series` mapping; what is no text is reported elsewhere.
+fn series_places(node: &Node) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
     let entries = match &node.value {
-        crate::yaml::Value::Map(entries) => entries.as_slice(),
+        Value::Map(entries) => entries.as_slice(),
         _ => &[],
     };
-    let places = entries.iter().filter_map(|(selector, values)| {
-        Some(SeriesPlace {
-            selector: params.fill(&Text::of(selector)?),
-            selector_place: selector.place(),
-            values: params.fill(&Text::of(values)?),
-            values_place: values.place(),
-        })
-    });
-    places.collect()
+    let is_text = |node: &Node| matches!(node.value, Value::Scalar(..));
+    let lines = entries.iter().filter(move |(selector, values)| is_text(selector) && is_text(values));
+    lines.map(|(selector, values)| (selector.range.clone(), values.range.clone()))
 }
 
 /// A mapping of texts with the parameters filled in on both sides.

@@ -1,6 +1,6 @@
 //! Tests speak of series, labels and values that exist.
 
-use catalogue::cases::SeriesPlace;
+use catalogue::cases::Line;
 use catalogue::suggest::{closest, did_you_mean};
 use catalogue::{Problem, Problems};
 
@@ -18,8 +18,8 @@ pub(super) const CHECK: Check = Check {
 fn run(context: &Context, problems: &mut Problems) {
     context.each_rule(problems, |rule, problems| {
         for case in &rule.alert.cases {
-            for line in &case.places {
-                if let Some(problem) = selector(line, context) {
+            for line in case.lines() {
+                if let Some(problem) = selector(&line, context) {
                     problems.push(problem);
                 }
                 if let Some(item) = line.values.split_whitespace().find(|item| !is_value(item)) {
@@ -44,8 +44,8 @@ fn run(context: &Context, problems: &mut Problems) {
 }
 
 /// What is wrong with the selector of a line.
-fn selector(line: &SeriesPlace, context: &Context) -> Option<Problem> {
-    let text = &line.selector;
+fn selector(line: &Line, context: &Context) -> Option<Problem> {
+    let text = line.selector;
     let find = |message: String, help: String| {
         Some(Problem::error(CHECK.name, line.selector_place.clone(), message).help(help))
     };

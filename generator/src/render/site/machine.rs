@@ -1,7 +1,8 @@
 //! The same knowledge for machines: rule files, JSON, feed, sitemap, texts for assistants, the search index.
 
-use catalogue::Catalogue;
-use serde_json::{Value, json};
+use catalogue::{Alert, Catalogue, Component};
+use rayon::prelude::*;
+use serde_json::{Map, Value, json};
 
 use super::draft::Draft;
 use super::{Material, home, paths, proof, rule, runbook, search};
@@ -14,9 +15,8 @@ pub(super) fn of_catalogue(catalogue: &Catalogue, material: &Material, out: &dyn
         let path = format!("downloads/{}-rules.yaml", component.name);
         out.add(path.into(), rule::file(component, &format!("{}/runbooks", material.url)).into())?;
     }
-    let pretty = |value: &Value| format!("{value:#}\n");
-    out.add("alerts.json".into(), pretty(&alerts(catalogue, material)).into())?;
-    Ok(out.add("metrics.json".into(), pretty(&metrics(catalogue, material)).into())?)
+    out.add("alerts.json".into(), list(material, "alerts", &alerts(catalogue, material)).into())?;
+    Ok(out.add("metrics.json".into(), list(material, "metrics", &metrics(catalogue)).into())?)
 }
 
 /// What lists the pages.
@@ -36,56 +36,63 @@ pub(super) fn of_pages(
     Ok(out.add(paths::FEED.into(), feed(catalogue, material, drafts).into())?)
 }
 
-fn alerts(catalogue: &Catalogue, material: &Material) -> Value {
-    let mut alerts = Vec::new();
-    for component in &catalogue.components {
-        for (_, group, members) in home::groups(component) {
-            for alert in members {
-                let rule = &alert.rule;
-                let params: serde_json::Map<String, Value> = rule
-                    .params
-                    .iter()
-                    .map(|param| {
-                        let about = json!({
-                            "value": param.number().map_or_else(|| Value::from(&*param.value), Value::from),
-                            "unit": param.unit.name(), "min": param.min, "max": param.max, "help": &*param.help,
-                        });
-                        (param.name.to_string(), about)
-                    })
-                    .collect();
-                alerts.push(json!({
-                    "name": &*alert.name,
-                    "aliases": rule.aliases.iter().map(|(name, _)| &**name).collect::<Vec<_>>(),
-                    "component": &*component.name,
-                    "group": group,
-                    "title": &*rule.title,
-                    "severity": rule.severity.name(),
-                    "expr": rule.params.fill(&rule.expr),
-                    "for": rule.params.fill(&rule.hold),
-                    "params": params,
-                    "summary": rule.params.fill(&rule.summary),
-                    "description": rule.params.fill(&rule.description),
-                    "series": runbook::series(alert),
-                    "proof": proof::summary(&material.evidence, alert),
-                    "runbook": paths::canonical(material.url, &paths::runbook(component, alert)),
-                }));
-            }
-        }
-    }
-    json!({ "version": material.version, "alerts": alerts })
+/// A file with the version and a list, whose items are written one by one: all together they take much memory.
+fn list(material: &Material, name: &str, items: &[String]) -> String {
+    let version = Value::from(material.version);
+    let items = items.iter().map(|item| format!("\n    {}", item.replace('\n', "\n    ")));
+    let items = items.collect::<Vec<_>>().join(",");
+    format!("{{\n  \"version\": {version},\n  \"{name}\": [{items}\n  ]\n}}\n")
 }
 
-fn metrics(catalogue: &Catalogue, material: &Material) -> Value {
+fn alerts(catalogue: &Catalogue, material: &Material) -> Vec<String> {
+    let members = catalogue.components.iter().flat_map(|component| {
+        let groups = home::groups(component).into_iter();
+        groups.flat_map(move |(_, group, members)| {
+            members.into_iter().map(move |alert| (component, group, alert))
+        })
+    });
+    let members: Vec<_> = members.collect();
+    let alert = |(component, group, alert): &(&Component, &str, &Alert)| {
+        let rule = &alert.rule;
+        let params = rule.params.iter().map(|param| {
+            let about = json!({
+                "value": param.number().map_or_else(|| Value::from(&*param.value), Value::from),
+                "unit": param.unit.name(), "min": param.min, "max": param.max, "help": &*param.help,
+            });
+            (param.name.to_string(), about)
+        });
+        let about = json!({
+            "name": &*alert.name,
+            "aliases": rule.aliases.iter().map(|(name, _)| &**name).collect::<Vec<_>>(),
+            "component": &*component.name,
+            "group": group,
+            "title": &*rule.title,
+            "severity": rule.severity.name(),
+            "expr": rule.params.fill(&rule.expr),
+            "for": rule.params.fill(&rule.hold),
+            "params": params.collect::<Map<_, _>>(),
+            "summary": rule.params.fill(&rule.summary),
+            "description": rule.params.fill(&rule.description),
+            "series": runbook::series(alert),
+            "proof": proof::summary(&material.evidence, alert),
+            "runbook": paths::canonical(material.url, &paths::runbook(component, alert)),
+        });
+        format!("{about:#}")
+    };
+    members.par_iter().map(alert).collect()
+}
+
+fn metrics(catalogue: &Catalogue) -> Vec<String> {
     let mut readers: std::collections::HashMap<String, Vec<&str>> = std::collections::HashMap::new();
     for (_, alert) in catalogue.alerts() {
         for series in runbook::series(alert) {
             readers.entry(series).or_default().push(&alert.name);
         }
     }
-    let metrics: Vec<_> = catalogue
+    catalogue
         .series()
         .map(|(component, query, metric)| {
-            json!({
+            let about = json!({
                 "name": &*metric.series,
                 "exporter": component.map(|component| format!("{}-exporter", component.name)),
                 "kind": metric.kind.name(),
@@ -93,10 +100,10 @@ fn metrics(catalogue: &Catalogue, material: &Material) -> Value {
                 "labels": query.labels.iter().map(|label| &**label).collect::<Vec<_>>(),
                 "help": metric.help.split_whitespace().collect::<Vec<_>>().join(" "),
                 "alerts": readers.get(&*metric.series).cloned().unwrap_or_default(),
-            })
+            });
+            format!("{about:#}")
         })
-        .collect();
-    json!({ "version": material.version, "metrics": metrics })
+        .collect()
 }
 
 fn sitemap(material: &Material, drafts: &[Draft]) -> String {
