@@ -12,6 +12,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use generator::render::site::theme::Theme;
 use generator::render::site::{self, Material};
+use generator::tree::Tree;
 use integration_tests::alertmanager::{Alertmanager, Message, Webhook};
 use integration_tests::aws::{Account, Aws};
 use integration_tests::exporter::Exporter;
@@ -171,7 +172,8 @@ impl Site {
             checks: Vec::new(),
             only: None,
         };
-        let tree = site::render(&catalogue, &Theme::read(None).unwrap(), &material).unwrap();
+        let theme = Theme::read(None).unwrap();
+        let tree = Tree::of(|out| site::render(&catalogue, &theme, &material, out)).unwrap();
         let folder = tempfile::tempdir().unwrap();
         // The link of a chart names the version of the chart.
         let chart: serde_yaml::Value = serde_yaml::from_str(

@@ -9,7 +9,7 @@ use catalogue::alert::Alert;
 use catalogue::scenario::{Mitigation, Show};
 use catalogue::text::Text;
 use generator::links::Library;
-use generator::markdown;
+use generator::markdown::{Link, Outline};
 use indexmap::IndexMap;
 use tokio_postgres::SimpleQueryMessage;
 
@@ -27,11 +27,10 @@ pub type Results = BTreeMap<String, Vec<Row>>;
 pub fn files(alert: &Alert) -> Result<Vec<(String, String)>> {
     let Some(runbook) = &alert.runbook else { return Ok(Vec::new()) };
     let mut files: Vec<(String, String)> = Vec::new();
-    for link in markdown::links(&runbook.text) {
-        let sql = PathBuf::from(&link.destination).extension().is_some_and(|extension| extension == "sql");
-        if sql && !files.iter().any(|(known, _)| *known == link.destination) {
-            let text = read(alert, &link.destination)?;
-            files.push((link.destination, text));
+    for Link { destination, .. } in &Outline::of(runbook).links {
+        let sql = PathBuf::from(destination).extension().is_some_and(|extension| extension == "sql");
+        if sql && !files.iter().any(|(known, _)| known == destination) {
+            files.push((destination.clone(), read(alert, destination)?));
         }
     }
     Ok(files)
