@@ -183,7 +183,16 @@ fn read_metrics(folder: &Folder, problems: &mut Problems) -> Vec<Query> {
     let Some(folder) = folder.child("metrics", problems) else { return Vec::new() };
     folder.refuse_folders(&[], problems);
     let sources = folder.files_with(&["yaml"], problems);
-    sources.iter().filter_map(|source| Query::read(source, problems)).collect()
+    let read = sources.par_iter().map(|source| {
+        let mut problems = Problems::default();
+        (Query::read(source, &mut problems), problems)
+    });
+    let mut queries = Vec::new();
+    for (query, found) in read.collect::<Vec<_>>() {
+        queries.extend(query);
+        problems.extend(found);
+    }
+    queries
 }
 
 fn read_alerts(folder: &Folder, loader: &mut Loader, problems: &mut Problems) -> Vec<Arc<Alert>> {

@@ -14,6 +14,25 @@ use tokio_postgres::Client;
 use super::collectors;
 use super::mutants::Mutants;
 
+/// What every script knows: the port of the server, `ask` with the arguments of psql, and `wait_for ANSWER` with those of
+/// a question that is asked until this is the answer. One that never comes is an error.
+const PRELUDE: &str = r#"
+port=$(sed -n 4p data/postmaster.pid)
+ask() {
+  psql -X -A -t -q -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$port" -U postgres -d app "$@"
+}
+wait_for() {
+  wanted=$1
+  shift
+  for _ in $(seq 1 100); do
+    [ "$(ask "$@")" = "$wanted" ] && return
+    sleep 0.1
+  done
+  echo "never answered with $wanted: $*" >&2
+  exit 1
+}
+"#;
+
 /// `tests/metrics/<collector>.yaml`: situations, and conditions that no situation can show to be needed.
 pub(super) struct Book {
     pub(super) cases: Vec<Case>,
@@ -73,7 +92,7 @@ pub(super) struct Case {
     /// Sessions that are expected to hang in this.
     #[serde(default)]
     waiting: Vec<String>,
-    /// Shell commands as the server's user; the data is in `data`.
+    /// Scripts of the shell as the server's user, each behind the [`PRELUDE`]; the data is in `data`.
     #[serde(default)]
     run: Vec<String>,
     /// Series with the value they must have: a number, a comparison such as `> 5`, or `absent`.
@@ -136,7 +155,7 @@ async fn all(server: &Postgres, scraped: &Postgres, statements: &[String], scrip
         bounded(server.sql("app", statement), statement, what).await;
     }
     for script in scripts {
-        bounded(scraped.run(script), script, what).await;
+        bounded(scraped.run(&format!("{PRELUDE}{script}")), script, what).await;
     }
 }
 
