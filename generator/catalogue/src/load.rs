@@ -87,6 +87,8 @@ pub struct Loader {
     known: HashMap<PathBuf, Known>,
     /// Whether it reads once only.
     forgets: bool,
+    /// What changed since it read last; none where that is not known.
+    changed: Option<BTreeSet<PathBuf>>,
 }
 
 /// What an alert's folder gave, and how its files were then.
@@ -98,6 +100,20 @@ struct Known {
 }
 
 impl Loader {
+    /// Reads a content folder again of which only this changed; the paths begin with that of the folder.
+    pub fn again(&mut self, root: &Path, changed: BTreeSet<PathBuf>) -> Loaded {
+        self.changed = Some(changed);
+        let loaded = self.load(root);
+        self.changed = None;
+        loaded
+    }
+
+    /// Whether nothing in a folder, and no folder around it, changed since it was read.
+    fn is_as_before(&self, folder: &Path) -> bool {
+        let touches = |changed: &PathBuf| changed.starts_with(folder) || folder.starts_with(changed);
+        self.changed.as_ref().is_some_and(|changed| !changed.iter().any(touches))
+    }
+
     /// Reads a content folder.
     pub fn load(&mut self, root: &Path) -> Loaded {
         let mut problems = Problems::default();
@@ -202,6 +218,9 @@ fn read_alerts(folder: &Folder, loader: &mut Loader, problems: &mut Problems) ->
         .retain(|path, _| path.parent() != Some(&*folder.path) || folder.folders.binary_search(path).is_ok());
     let before = &*loader;
     let read = folder.folders.par_iter().map(|path| {
+        if let Some(known) = before.known.get(path).filter(|_| before.is_as_before(path)) {
+            return known.clone();
+        }
         let mut problems = Problems::default();
         let folder = Folder::open(path, &mut problems);
         let state = folder.as_ref().filter(|_| !before.forgets).map(Folder::state).unwrap_or_default();
@@ -323,6 +342,15 @@ mod tests {
         let (second, _) = alert(&mut loader);
         assert!(Arc::ptr_eq(&first.unwrap().source, &second.unwrap().source), "it was read again");
         let path = folder.path().join("x/alerts/PFoo/alert.yaml");
+        std::fs::write(&path, ALERT.replace("title: T", "title: Tee")).unwrap();
+        let again = |loader: &mut Loader, changed: PathBuf| {
+            let catalogue = loader.again(folder.path(), [changed].into()).catalogue.unwrap();
+            catalogue.components[0].alerts[0].rule.title.to_string()
+        };
+        assert_eq!(again(&mut loader, folder.path().join("x/alerts/PBar/alert.yaml")), "T", "nobody looks");
+        assert_eq!(again(&mut loader, path.clone()), "Tee");
+        std::fs::write(&path, ALERT.replace("title: T", "title: Teee")).unwrap();
+        assert_eq!(again(&mut loader, folder.path().join("x/alerts")), "Teee", "what is around it changed");
         std::fs::write(&path, ALERT.replace("title: T", "title: Tee")).unwrap();
         assert_eq!(&*alert(&mut loader).0.unwrap().rule.title, "Tee");
         std::fs::write(&path, "title: [").unwrap();

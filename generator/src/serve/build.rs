@@ -111,7 +111,12 @@ impl Builder {
             },
         };
         self.theme = Some(Arc::clone(&theme));
-        let loaded = self.loader.load(&self.content);
+        let inside = |path: &PathBuf| Some(self.content.join(path.strip_prefix(&self.watched).ok()?));
+        let loaded = if changed.iter().any(|path| path.as_os_str().is_empty()) {
+            self.loader.load(&self.content)
+        } else {
+            self.loader.again(&self.content, changed.iter().filter_map(inside).collect())
+        };
         let (catalogue, problems) = (loaded.catalogue.map(Arc::new), loaded.problems.into_sorted());
         Some(Job { number, start, catalogue, problems, theme })
     }
