@@ -38,10 +38,15 @@ pub(super) fn of_pages(
 
 /// A file with the version and a list, whose items are written one by one: all together they take much memory.
 fn list(material: &Material, name: &str, items: &[String]) -> String {
-    let version = Value::from(material.version);
-    let items = items.iter().map(|item| format!("\n    {}", item.replace('\n', "\n    ")));
-    let items = items.collect::<Vec<_>>().join(",");
-    format!("{{\n  \"version\": {version},\n  \"{name}\": [{items}\n  ]\n}}\n")
+    let mut text = format!("{{\n  \"version\": {},\n  \"{name}\": [", Value::from(material.version));
+    for (number, item) in items.iter().enumerate() {
+        text.push_str(if number == 0 { "" } else { "," });
+        for line in item.lines() {
+            text.push_str("\n    ");
+            text.push_str(line);
+        }
+    }
+    text + "\n  ]\n}\n"
 }
 
 fn alerts(catalogue: &Catalogue, material: &Material) -> Vec<String> {

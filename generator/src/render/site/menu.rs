@@ -1,4 +1,6 @@
 //! The menu of a page: only what must be shown there, so that it does not grow with the site.
+//!
+//! There is one tree of everything. A page shows of it what is open there, and items that many pages show are made once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,129 +17,140 @@ use crate::markdown::html::escape;
 /// Neighbours of the current alert that a large group shows on each side.
 const AROUND: usize = 15;
 
-struct Item {
-    title: String,
+struct Item<'a> {
+    /// What tells it from all others.
+    number: usize,
     html: String,
     href: Option<String>,
     severity: Option<&'static str>,
-    children: Vec<Item>,
+    children: Vec<Item<'a>>,
+    open: Open<'a>,
 }
 
-impl Item {
-    fn new(title: &str, href: Option<String>) -> Self {
-        let title = title.to_owned();
-        Self { html: escape(&title), title, href, severity: None, children: Vec::new() }
+/// On which pages the children of an item are shown.
+enum Open<'a> {
+    Always,
+    /// On those of a component.
+    Component(&'a str),
+    /// On those of a group of a component; of many children those around the current one.
+    Group(&'a str, &'a str),
+}
+
+/// Makes items and counts them.
+#[derive(Default)]
+struct Items(usize);
+
+impl<'a> Items {
+    fn item(&mut self, html: String, href: Option<String>) -> Item<'a> {
+        self.0 += 1;
+        Item { number: self.0, html, href, severity: None, children: Vec::new(), open: Open::Always }
+    }
+
+    fn runbooks(&mut self, component: &'a Component) -> Item<'a> {
+        let groups = home::groups(component).into_iter().map(|(name, title, alerts)| {
+            let children = alerts.into_iter().map(|alert| self.runbook(component, alert)).collect();
+            let group = self.item(escape(title), Some(paths::group(component, name)));
+            Item { children, open: Open::Group(&component.name, name), ..group }
+        });
+        let children = groups.collect();
+        let item = self.item(escape(&component.about.title), Some(paths::component(component)));
+        Item { children, open: Open::Component(&component.name), ..item }
+    }
+
+    fn runbook(&mut self, component: &Component, alert: &Alert) -> Item<'a> {
+        let severity = Some(alert.rule.severity.name());
+        Item { severity, ..self.item(breakable(&alert.name), Some(paths::runbook(component, alert))) }
     }
 }
 
-/// What is the same on every page.
+/// The menu of all pages.
 pub(super) struct Menu<'a> {
-    catalogue: &'a Catalogue,
     theme: &'a Theme,
-    /// Items without children as they stand on pages other than their own, by the root of those pages and the path.
-    leaves: Memo<(String, String), Arc<str>>,
-    /// Component, group and their alerts.
-    groups: HashMap<&'a str, Vec<home::Group<'a>>>,
-    reference: Vec<(String, String)>,
+    items: Vec<Item<'a>>,
+    /// The place of each alert in its group.
+    places: HashMap<&'a str, usize>,
+    /// Items as they stand where they are neither current nor open, by the root of the page.
+    closed: Memo<String, Arc<Closed>>,
 }
+
+/// By number.
+type Closed = Memo<usize, Arc<str>>;
 
 impl<'a> Menu<'a> {
     pub(super) fn of(catalogue: &'a Catalogue, theme: &'a Theme, drafts: &[Draft]) -> Self {
-        let reference = drafts.iter().filter(|draft| draft.path.starts_with("reference/") && draft.in_order);
-        Self {
-            catalogue,
-            theme,
-            leaves: Memo::default(),
-            groups: catalogue
-                .components
-                .iter()
-                .map(|component| (&*component.name, home::groups(component)))
-                .collect(),
-            reference: reference.map(|draft| (draft.title.clone(), draft.path.clone())).collect(),
+        let mut make = Items::default();
+        let mut items: Vec<Item> = Vec::new();
+        for page in pages::in_order(catalogue) {
+            let item = make.item(escape(&page.title), Some(paths::page(page)));
+            let Some(section) = pages::section(page) else {
+                items.push(item);
+                continue;
+            };
+            let title = escape(&pages::title_of(section));
+            match items.iter_mut().find(|item| item.html == title) {
+                Some(parent) => parent.children.push(item),
+                None => items.push(Item { children: vec![item], ..make.item(title, None) }),
+            }
         }
+        let children = catalogue.components.iter().map(|component| make.runbooks(component)).collect();
+        let runbooks = make.item("Runbooks".to_owned(), Some(paths::ALERTS.to_owned()));
+        // What a page at night leads to comes first, right after the start page.
+        items.insert(items.len().min(1), Item { children, ..runbooks });
+        let reference = drafts.iter().filter(|draft| draft.path.starts_with("reference/") && draft.in_order);
+        let children = reference.map(|draft| make.item(escape(&draft.title), Some(draft.path.clone())));
+        let children = children.collect();
+        items.push(Item { children, ..make.item("Reference".to_owned(), None) });
+        let groups = catalogue.components.iter().flat_map(home::groups);
+        let places = groups.flat_map(|(.., alerts)| alerts.into_iter().map(|alert| &*alert.name).zip(0..));
+        Self { theme, items, places: places.collect(), closed: Memo::default() }
     }
 
     /// The menu of a page, whose links start at this root.
     pub(super) fn of_page(&self, draft: &Draft, root: &str, site: &Value) -> Result<String, String> {
-        let mut items = Vec::new();
-        for page in pages::in_order(self.catalogue) {
-            let item = Item::new(&page.title, Some(paths::page(page)));
-            match pages::section(page) {
-                Some(section) => {
-                    let title = pages::title_of(section);
-                    match items.iter_mut().find(|item: &&mut Item| item.title == title) {
-                        Some(parent) => parent.children.push(item),
-                        None => items.push(Item { children: vec![item], ..Item::new(&title, None) }),
-                    }
-                }
-                None => items.push(item),
-            }
-        }
-        let mut runbooks = Item::new("Runbooks", Some(paths::ALERTS.to_owned()));
-        runbooks.children =
-            self.catalogue.components.iter().map(|component| self.component(component, draft)).collect();
-        let mut reference = Item::new("Reference", None);
-        reference.children =
-            self.reference.iter().map(|(title, path)| Item::new(title, Some(path.clone()))).collect();
-        // What a page at night leads to comes first, right after the start page.
-        items.insert(items.len().min(1), runbooks);
-        items.push(reference);
-        let items = self.list(items, root, &draft.path)?;
-        let menu = self.theme.render("menu", json!({ "site": site, "root": root, "items": items }))?;
-        Ok(menu.trim_end().to_owned())
+        let closed = self.closed.get(root.to_owned(), || Ok(Arc::default()))?;
+        let items = self.list(&self.items, draft, root, &closed)?;
+        let context = json!({ "site": site, "root": root, "items": items });
+        Ok(self.theme.render("menu", context)?.trim_end().to_owned())
     }
 
-    fn list(&self, items: Vec<Item>, root: &str, current: &str) -> Result<String, String> {
+    fn list(&self, items: &[Item], draft: &Draft, root: &str, closed: &Closed) -> Result<String, String> {
         let mut html = String::new();
         for item in items {
-            html.push_str(&self.item(item, root, current)?);
+            let children = self.shown(item, draft);
+            let is_current = item.href.as_ref() == Some(&draft.path);
+            if is_current || !children.is_empty() {
+                let children = self.list(children, draft, root, closed)?;
+                html.push_str(&self.made(item, is_current, &children, root)?);
+            } else {
+                let make = || Ok(self.made(item, false, "", root)?.into());
+                html.push_str(&closed.get(item.number, make)?);
+            }
         }
         html.truncate(html.trim_end().len());
         Ok(html)
     }
 
-    fn item(&self, item: Item, root: &str, current: &str) -> Result<Arc<str>, String> {
-        let is_current = item.href.as_deref() == Some(current);
-        match &item.href {
-            Some(href) if item.children.is_empty() && !is_current => {
-                let key = (root.to_owned(), href.clone());
-                self.leaves.get(key, || self.made(item, root, current))
+    /// The children of an item that a page shows.
+    fn shown<'i>(&self, item: &'i Item<'a>, draft: &Draft) -> &'i [Item<'a>] {
+        let place = draft.place.as_ref().map(|(component, group)| (&**component, group.as_deref()));
+        match item.open {
+            Open::Always => &item.children,
+            Open::Component(component) if place.is_some_and(|(inside, _)| inside == component) => {
+                &item.children
             }
-            _ => self.made(item, root, current),
+            Open::Group(component, group) if place == Some((component, Some(group))) => {
+                let at = self.places.get(&*draft.title).copied().unwrap_or(0);
+                &item.children[at.saturating_sub(AROUND)..(at + AROUND + 1).min(item.children.len())]
+            }
+            _ => &[],
         }
     }
 
-    fn made(&self, item: Item, root: &str, current: &str) -> Result<Arc<str>, String> {
+    fn made(&self, item: &Item, is_current: bool, children: &str, root: &str) -> Result<String, String> {
         let context = json!({
-            "title_html": item.html, "root": root, "current": item.href.as_deref() == Some(current),
-            "href": item.href, "open": !item.children.is_empty(), "severity": item.severity,
-            "children": self.list(item.children, root, current)?,
+            "title_html": item.html, "root": root, "current": is_current, "href": item.href,
+            "open": !children.is_empty(), "severity": item.severity, "children": children,
         });
-        Ok(self.theme.render("menu-item", context)?.into())
-    }
-
-    fn component(&self, component: &'a Component, draft: &Draft) -> Item {
-        let mut item = Item::new(&component.about.title, Some(paths::component(component)));
-        let Some((_, inside)) = draft.place.as_ref().filter(|(name, _)| **name == *component.name) else {
-            return item;
-        };
-        for (name, title, alerts) in self.groups.get(&*component.name).into_iter().flatten() {
-            let mut group = Item::new(title, Some(paths::group(component, name)));
-            if inside.as_deref() == Some(*name) {
-                let at = alerts.iter().position(|alert| *alert.name == *draft.title).unwrap_or(0);
-                let shown = at.saturating_sub(AROUND)..(at + AROUND + 1).min(alerts.len());
-                group.children = alerts[shown].iter().map(|alert| leaf(component, alert)).collect();
-            }
-            item.children.push(group);
-        }
-        item
-    }
-}
-
-fn leaf(component: &Component, alert: &Alert) -> Item {
-    Item {
-        html: breakable(&alert.name),
-        severity: Some(alert.rule.severity.name()),
-        ..Item::new(&alert.name, Some(paths::runbook(component, alert)))
+        self.theme.render("menu-item", context)
     }
 }

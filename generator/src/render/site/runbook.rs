@@ -1,6 +1,6 @@
 //! The page of an alert: its runbook, and around it what the catalogue knows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use catalogue::alert::Rule;
 use catalogue::metric::{Metric, Query};
@@ -19,7 +19,6 @@ use crate::template::Template;
 
 /// All runbooks, in the order of the menu.
 pub(super) struct Runbooks<'a> {
-    catalogue: &'a Catalogue,
     pub(super) bodies: &'a Bodies<'a>,
     pub(super) material: &'a Material<'a>,
     known: Known<'a>,
@@ -41,7 +40,9 @@ impl<'a> Runbooks<'a> {
         let places =
             places.flat_map(|(group, (_, (.., alerts)))| (0..alerts.len()).map(move |at| (group, at)));
         let places = places.collect();
-        Self { catalogue, bodies, material, known: Known { series: series.collect() }, groups, places }
+        let alerts = catalogue.alerts().map(|(component, alert)| (&*alert.name, (component, alert)));
+        let known = Known { series: series.collect(), alerts: alerts.collect() };
+        Self { bodies, material, known, groups, places }
     }
 
     /// What the other pages need of each.
@@ -62,7 +63,7 @@ impl<'a> Runbooks<'a> {
     pub(super) fn draft(&self, number: usize) -> Draft {
         let (group, at) = self.places[number];
         let (component, (_, title, alerts)) = &self.groups[group];
-        let related = related(self.catalogue, component, alerts, at);
+        let related = related(&self.known, component, alerts, at);
         draft(component, alerts[at], title, &related, &self.known, self.bodies, self.material)
     }
 }
@@ -79,7 +80,8 @@ type Series<'a> = (Option<&'a Component>, &'a Query, &'a Metric);
 
 /// What all runbooks look up.
 struct Known<'a> {
-    series: std::collections::HashMap<&'a str, Series<'a>>,
+    series: HashMap<&'a str, Series<'a>>,
+    alerts: HashMap<&'a str, (&'a Component, &'a Alert)>,
 }
 
 fn draft(
@@ -264,7 +266,7 @@ fn param_json(alert: &Alert, param: &Param) -> Value {
 }
 
 /// Those that say the same louder, and the nearest of its group.
-fn related(catalogue: &Catalogue, component: &Component, group: &[&Alert], at: usize) -> Vec<Value> {
+fn related(known: &Known, component: &Component, group: &[&Alert], at: usize) -> Vec<Value> {
     let entry = |component: &Component, other: &Alert, why: &str| {
         json!({
             "name": &*other.name,
@@ -277,7 +279,7 @@ fn related(catalogue: &Catalogue, component: &Component, group: &[&Alert], at: u
     let alert = group[at];
     let mut related = Vec::new();
     for name in &alert.rule.suppressed_by {
-        if let Some((component, other)) = catalogue.alerts().find(|(_, other)| *other.name == **name) {
+        if let Some((component, other)) = known.alerts.get(&**name) {
             related.push(entry(
                 component,
                 other,
