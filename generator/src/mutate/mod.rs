@@ -37,7 +37,11 @@ pub struct Mutant {
 impl Mutant {
     fn parses(&self) -> bool {
         match &self.change {
-            Change::Expr(text, _) => self.keeps_syntax() || Promql::parse(text, &Params::default()).is_ok(),
+            Change::Expr(text, _) => {
+                let parses = || Promql::parse(text, &Params::default()).is_ok();
+                debug_assert!(!self.keeps_syntax() || parses(), "{text}");
+                self.keeps_syntax() || parses()
+            }
             _ => true,
         }
     }

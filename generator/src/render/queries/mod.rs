@@ -5,7 +5,7 @@
 mod postgres_exporter;
 mod sql_exporter;
 
-use catalogue::metric::{POSTGRESQL_MAJORS, Query, Role};
+use catalogue::metric::{Branch, POSTGRESQL_MAJORS, Query, Role};
 use catalogue::need::with_schemas;
 use catalogue::{Catalogue, Component};
 use rayon::prelude::*;
@@ -17,55 +17,67 @@ use crate::tree::{Sink, WriteError};
 /// # Errors
 /// A file that cannot be put where it belongs.
 pub fn render(catalogue: &Catalogue, out: &dyn Sink) -> Result<(), WriteError> {
-    let majors = catalogue
-        .components
-        .par_iter()
-        .flat_map(|component| POSTGRESQL_MAJORS.into_par_iter().map(move |major| (component, major)));
-    majors.try_for_each(|(component, major)| of_major(&Statement::all(component, major), major, out))
+    catalogue.components.par_iter().try_for_each(|component| of_component(component, out))
 }
 
-fn of_major(statements: &[Statement], major: u32, out: &dyn Sink) -> Result<(), WriteError> {
-    if statements.is_empty() {
-        return Ok(());
-    }
-    let folder = format!("downloads/sql_exporter/postgresql-{major}");
-    for statement in statements {
-        let name = format!("{folder}/{}.collector.yml", statement.query.name);
-        out.add(name.into(), sql_exporter::collector(statement).into())?;
-    }
-    let example = format!("{folder}/sql_exporter.yml");
-    out.add(example.into(), sql_exporter::configuration(statements).into())?;
-    let file = format!("downloads/postgres_exporter/queries-postgresql-{major}.yaml");
-    out.add(file.into(), postgres_exporter::queries(statements).into())
+fn of_component(component: &Component, out: &dyn Sink) -> Result<(), WriteError> {
+    // What misleads elsewhere is left out.
+    let queries = component.metrics.iter().filter(|query| !query.compat);
+    let statements: Vec<Statement> = queries.flat_map(Statement::all).collect();
+    let folder = |major: u32| format!("downloads/sql_exporter/postgresql-{major}");
+    statements.par_iter().try_for_each(|statement| {
+        let collector = sql_exporter::collector(statement);
+        statement.majors.iter().try_for_each(|major| {
+            let path = format!("{}/{}.collector.yml", folder(*major), statement.query.name);
+            out.add(path.into(), collector.clone().into())
+        })
+    })?;
+    POSTGRESQL_MAJORS.into_par_iter().try_for_each(|major| {
+        let statements = statements.iter().filter(|statement| statement.majors.contains(&major));
+        let statements: Vec<&Statement> = statements.collect();
+        if statements.is_empty() {
+            return Ok(());
+        }
+        let example = format!("{}/sql_exporter.yml", folder(major));
+        out.add(example.into(), sql_exporter::configuration(&statements).into())?;
+        let file = format!("downloads/postgres_exporter/queries-postgresql-{major}.yaml");
+        out.add(file.into(), postgres_exporter::queries(&statements).into())
+    })
 }
 
-/// A query in its form for one major version, which any program can run.
+/// A query in its form for some major versions, which any program can run.
 struct Statement<'a> {
     query: &'a Query,
+    majors: Vec<u32>,
     sql: String,
 }
 
 impl<'a> Statement<'a> {
-    /// The queries of a component that exist on a major version and do not mislead.
-    fn all(component: &'a Component, major: u32) -> Vec<Self> {
-        let queries = component.metrics.iter().filter(|query| !query.compat);
-        queries.filter_map(|query| Self::of(query, major)).collect()
-    }
-
-    fn of(query: &'a Query, major: u32) -> Option<Self> {
-        let branch = query.branch(major)?;
-        // Extensions are installed into `public` unless somebody says otherwise.
-        let sql = with_schemas(&branch.sql, |_| "public".to_owned());
-        let sql = sql.trim_end().trim_end_matches(';').to_owned();
-        let condition = query.role.map(|role| match role {
-            Role::Primary => "NOT pg_catalog.pg_is_in_recovery()",
-            Role::Standby => "pg_catalog.pg_is_in_recovery()",
-        });
-        let sql = match condition {
-            Some(condition) => format!("SELECT * FROM (\n{sql}\n) AS q\nWHERE {condition}"),
-            None => sql,
+    /// The forms of a query, each with the versions that it is for.
+    fn all(query: &'a Query) -> impl Iterator<Item = Self> {
+        let majors = |branch: &Branch| {
+            let is_for = |major: &u32| query.branch(*major).is_some_and(|of| of.since == branch.since);
+            POSTGRESQL_MAJORS.filter(is_for).collect::<Vec<_>>()
         };
-        Some(Self { query, sql })
+        query.branches.iter().map(move |branch| Self {
+            query,
+            majors: majors(branch),
+            sql: sql(query, branch),
+        })
+    }
+}
+
+fn sql(query: &Query, branch: &Branch) -> String {
+    // Extensions are installed into `public` unless somebody says otherwise.
+    let sql = with_schemas(&branch.sql, |_| "public".to_owned());
+    let sql = sql.trim_end().trim_end_matches(';').to_owned();
+    let condition = query.role.map(|role| match role {
+        Role::Primary => "NOT pg_catalog.pg_is_in_recovery()",
+        Role::Standby => "pg_catalog.pg_is_in_recovery()",
+    });
+    match condition {
+        Some(condition) => format!("SELECT * FROM (\n{sql}\n) AS q\nWHERE {condition}"),
+        None => sql,
     }
 }
 

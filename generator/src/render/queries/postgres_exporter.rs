@@ -11,7 +11,7 @@ use super::{Statement, block, quoted};
 
 /// All queries that are on by default. The format puts a namespace and `_` before each column, and knows each
 /// namespace once.
-pub(super) fn queries(statements: &[Statement]) -> String {
+pub(super) fn queries(statements: &[&Statement]) -> String {
     let mut text = String::from(
         "# Made from content/ by dmf build. Run postgres_exporter with --disable-default-metrics,\n\
          # --disable-settings-metrics and without its collectors: some of their names are the same.\n",

@@ -37,7 +37,7 @@ pub(super) fn collector(statement: &Statement) -> String {
 }
 
 /// A configuration that runs them: those of the server once, those of databases in each of them.
-pub(super) fn configuration(statements: &[Statement]) -> String {
+pub(super) fn configuration(statements: &[&Statement]) -> String {
     let names = |scope: Scope| {
         let own =
             statements.iter().filter(|statement| statement.query.scope == scope && statement.query.default);
