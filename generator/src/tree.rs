@@ -134,14 +134,6 @@ impl Tree {
         self.0.iter().map(|(path, bytes)| (path.as_path(), bytes.as_slice()))
     }
 
-    /// Adds the files to another place.
-    ///
-    /// # Errors
-    /// What that place says.
-    pub fn put(self, out: &dyn Sink) -> Result<(), WriteError> {
-        self.0.into_iter().try_for_each(|(path, bytes)| out.add(path, bytes))
-    }
-
     /// Compares an output folder with this tree.
     pub fn compare(&self, folder: &Path) -> Result<Difference, WriteError> {
         let mut difference = Difference::default();

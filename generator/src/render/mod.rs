@@ -1,4 +1,5 @@
-//! Renderers: catalogue in, [`crate::tree::Tree`] out. None writes, none knows another.
+//! Renderers: catalogue in, files out, as a [`crate::tree::Tree`] or, where they are many, one by one to a
+//! [`crate::tree::Sink`]. None writes itself, none knows another.
 
 pub mod chart;
 pub mod queries;

@@ -24,7 +24,7 @@ ask() {
 wait_for() {
   wanted=$1
   shift
-  for _ in $(seq 1 100); do
+  for _ in $(seq 1 300); do
     [ "$(ask "$@")" = "$wanted" ] && return
     sleep 0.1
   done

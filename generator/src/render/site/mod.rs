@@ -110,9 +110,10 @@ pub fn render(
     let data = || machine::of_catalogue(catalogue, material, out);
     let (drafts, data) = rayon::join(|| publisher.pages(drafts, out), data);
     let drafts = data.and(drafts)?;
-    publisher.rest(&drafts, out)?;
-    theme.files.iter().try_for_each(|(path, bytes)| out.add(path.into(), bytes.clone()))?;
-    machine::of_pages(catalogue, material, &drafts, out)
+    let lists = || machine::of_pages(catalogue, material, &drafts, out);
+    let (rest, lists) = rayon::join(|| publisher.rest(&drafts, out), lists);
+    rest.and(lists)?;
+    Ok(theme.files.iter().try_for_each(|(path, bytes)| out.add(path.into(), bytes.clone()))?)
 }
 
 /// An alert's name with places where a narrow column may break it.

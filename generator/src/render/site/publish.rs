@@ -79,6 +79,7 @@ struct Frame {
     footer: String,
 }
 
+/// Makes files of drafts.
 pub(super) struct Publisher<'a> {
     catalogue: &'a Catalogue,
     theme: &'a Theme,
@@ -134,11 +135,11 @@ impl<'a> Publisher<'a> {
     /// Makes what stands beside the pages: SQL files, redirects, everything on one page, and the page for what is not
     /// there.
     pub(super) fn rest(&self, drafts: &[Draft], out: &dyn Sink) -> Result<(), String> {
-        for source in sql::files(self.catalogue) {
-            if let Some(path) = self.runbooks.bodies.paths.of_file(&source.path) {
-                out.add(path.into(), source.text.clone().into())?;
-            }
-        }
+        let files: Vec<_> = sql::files(self.catalogue).collect();
+        files.into_par_iter().try_for_each(|source| {
+            let path = self.runbooks.bodies.paths.of_file(&source.path);
+            path.map_or(Ok(()), |path| out.add(path.into(), source.text.clone().into()))
+        })?;
         if printable(self.catalogue) {
             out.add(paths::PRINT.into(), self.print(drafts)?.into())?;
         }
@@ -250,9 +251,8 @@ impl<'a> Publisher<'a> {
         let draft = Draft { template, ..Draft::new(path, title, title) };
         let page = json!({
             "kind": kind, "title": title, "description": self.site["description"],
-            "canonical": self.canonical(path), "latest": self.latest(path), "toc": [],
-            "breadcrumbs": [],
-            "previous": null, "next": null, "edit": null, "changed": null, "twin": null, "noindex": true,
+            "canonical": self.canonical(path), "latest": self.latest(path),
+            "breadcrumbs": [], "previous": null, "next": null, "edit": null, "changed": null, "twin": null, "noindex": true,
         });
         self.render(&draft, root, page, Text::default(), more)
     }
