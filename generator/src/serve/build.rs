@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use catalogue::load::Loader;
 use catalogue::{Catalogue, Problem};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::shown::Shown;
 use crate::edition::{self, Edition};
@@ -42,6 +43,9 @@ struct Common {
     material: Mutex<Option<Material<'static>>>,
     /// What the terminal says now.
     said: Mutex<String>,
+    /// Threads that step back, and so do those that they start: a page that somebody waits for does not stand in line
+    /// behind the whole site.
+    workers: Option<ThreadPool>,
 }
 
 /// Makes the site again.
@@ -74,12 +78,13 @@ impl Builder {
             newest: AtomicU64::new(0),
             material: Mutex::new(None),
             said: Mutex::default(),
+            workers: ThreadPoolBuilder::new().start_handler(|_| step_back()).build().ok(),
         });
         let (jobs, todo) = channel();
         let mut builder =
             Self { common, content, watched, theme_folder, theme: None, loader: Loader::default(), jobs };
         if let Some(job) = builder.read(Instant::now(), &BTreeSet::new()) {
-            builder.common.complete(job);
+            builder.common.behind(job);
         }
         let common = Arc::clone(&builder.common);
         std::thread::spawn(move || common.work(&todo));
@@ -162,14 +167,17 @@ fn step_back() {
 impl Common {
     /// Completes one job after the other, and of those that wait only the newest.
     fn work(&self, todo: &Receiver<Job>) {
-        // A pool of its own, which steps back: a page that somebody waits for does not stand in line behind this.
-        let pool = rayon::ThreadPoolBuilder::new().start_handler(|_| step_back()).build();
         while let Ok(mut job) = todo.recv() {
             job = todo.try_iter().last().unwrap_or(job);
-            match &pool {
-                Ok(pool) => pool.install(|| self.complete(job)),
-                Err(_) => self.complete(job),
-            }
+            self.behind(job);
+        }
+    }
+
+    /// Completes a job behind all that is more urgent.
+    fn behind(&self, job: Job) {
+        match &self.workers {
+            Some(workers) => workers.install(|| self.complete(job)),
+            None => self.complete(job),
         }
     }
 

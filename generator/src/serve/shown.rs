@@ -34,8 +34,11 @@ impl Shown {
         // Asked while nobody else can show something newer.
         let mut shown = self.site.write().unwrap_or_else(PoisonError::into_inner);
         if is_current() {
-            *shown = site;
+            let old = std::mem::replace(&mut *shown, site);
             self.changed.send_modify(|number| *number += 1);
+            // To take a large site apart takes time, for which nobody who reads has to wait.
+            drop(shown);
+            drop(old);
         }
     }
 
