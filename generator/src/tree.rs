@@ -1,5 +1,6 @@
 //! What a renderer makes: paths and bytes. The only module that writes output folders.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::io;
@@ -78,8 +79,13 @@ pub trait Sink: Sync {
 
 impl Sink for Mutex<Tree> {
     fn add(&self, path: PathBuf, bytes: Vec<u8>) -> Result<(), WriteError> {
-        lock(self).add(path, bytes);
-        Ok(())
+        match lock(self).0.entry(path) {
+            Entry::Vacant(place) => {
+                place.insert(bytes);
+                Ok(())
+            }
+            Entry::Occupied(other) => Err(WriteError::Twice(other.key().clone())),
+        }
     }
 }
 

@@ -218,6 +218,14 @@ fn a_problem_is_shown_over_the_last_good_site_until_it_is_fixed() {
     let found = states.find(|state| state["problems"] != serde_json::json!([])).unwrap();
     assert!(found["problems"].to_string().contains("unknown section `Imapct`"), "{found}");
     assert!(preview.get(PAGE).body.contains("Imapct"));
+
+    // A page that has the address of another says so, and ends nothing.
+    fs::write(preview.path("content/pages/print.md"), "---\ntitle: A\n---\n").unwrap();
+    let found = states.find(|state| state["problems"].to_string().contains("print")).unwrap();
+    assert!(found["problems"].to_string().contains("`print/` of the site is generated"), "{found}");
+    fs::remove_file(preview.path("content/pages/print.md")).unwrap();
+    preview.edit(RUNBOOK, "## Imapct", "## Impact");
+    states.find(|state| state["problems"] == serde_json::json!([])).unwrap();
 }
 
 #[test]

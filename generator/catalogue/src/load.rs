@@ -166,6 +166,15 @@ fn read_root(root: &Folder, loader: &mut Loader, problems: &mut Problems) -> Opt
             },
         }
     }
+    for (index, component) in components.iter().enumerate() {
+        let chart = &component.about.chart;
+        let before: &[Component] = &components[..index];
+        if let Some(other) = before.iter().find(|other| *other.about.chart == **chart) {
+            let message = format!("`{}` is the chart of `{}` already", &**chart, other.name);
+            let problem = Problem::error("yaml/value", chart.place(), message);
+            problems.push(problem.help("each component has a chart of its own: name another one"));
+        }
+    }
     Some(Catalogue {
         root: root.path.clone(),
         site: site?,
@@ -393,6 +402,16 @@ mod tests {
             !messages.iter().any(|message| message.contains(".swp") || message.contains('~')),
             "{messages:#?}"
         );
+    }
+
+    #[test]
+    fn components_with_one_chart_are_refused() {
+        let folder = content(&[
+            ("site.yaml", SITE.as_bytes()),
+            ("x/component.yaml", COMPONENT.as_bytes()),
+            ("y/component.yaml", COMPONENT.as_bytes()),
+        ]);
+        assert_eq!(messages(&folder), ["y/component.yaml: `c` is the chart of `x` already"]);
     }
 
     #[test]

@@ -190,7 +190,9 @@ impl Common {
         let Some(catalogue) = job.catalogue.clone() else { return self.report(&job) };
         if job.problems.is_empty() {
             if let Err(message) = self.whole(&job, &catalogue) {
-                return self.fail(&message);
+                // What is wrong with the content says more, if anything is.
+                job.problems = check::run(&catalogue).into_sorted();
+                return if job.problems.is_empty() { self.fail(&message) } else { self.report(&job) };
             }
         } else {
             self.report(&job);
