@@ -192,6 +192,8 @@ pub struct Folder {
     place: PathBuf,
     /// Where it is written.
     new: PathBuf,
+    /// The folders that were made for it, the nearest first.
+    above: Vec<PathBuf>,
     /// The files so far.
     files: Mutex<BTreeSet<PathBuf>>,
     /// The parents that are there for them.
@@ -222,9 +224,13 @@ impl Folder {
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
         sweep(&folder);
         let new = sibling(&folder, &std::process::id().to_string());
+        // A process of the same number may have left one.
+        let _ = fs::remove_dir_all(&new);
+        let above = new.ancestors().skip(1).take_while(|path| !path.exists()).map(Path::to_path_buf);
+        let above = above.filter(|path| !path.as_os_str().is_empty()).collect();
         fs::create_dir_all(&new).map_err(at(&new))?;
         let changed = AtomicBool::new(!folder.exists());
-        Ok(Self { place: folder, new, files: Mutex::default(), parents: Mutex::default(), changed })
+        Ok(Self { place: folder, new, above, files: Mutex::default(), parents: Mutex::default(), changed })
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
@@ -235,7 +241,7 @@ impl Folder {
             fs::create_dir_all(parent).map_err(at(parent))?;
             lock(&self.parents).insert(parent.to_path_buf());
         }
-        // Once anything differs, all is written; until then it may be that nothing has to be replaced.
+        // Once anything differs, nothing more has to be compared.
         if !self.changed.load(Ordering::Relaxed)
             && fs::read(self.place.join(path)).map_or(true, |found| found != bytes)
         {
@@ -287,6 +293,10 @@ impl Sink for Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.new);
+        // One with something in it stays.
+        for path in &self.above {
+            let _ = fs::remove_dir(path);
+        }
     }
 }
 
@@ -425,6 +435,7 @@ mod tests {
         folder.add("b/c".into(), b"2".to_vec()).unwrap();
         assert!(matches!(folder.add("b/c".into(), Vec::new()), Err(WriteError::Twice(_))));
         drop(folder);
+        drop(Folder::begin(&root.path().join("x/y/z")).unwrap());
         assert_eq!(fs::read_to_string(out.join("a")).unwrap(), "1");
         assert!(!out.join("b").exists());
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);

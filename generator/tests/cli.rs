@@ -102,6 +102,41 @@ fn bad_content_is_reported_completely_and_nothing_is_written() {
 }
 
 #[test]
+fn what_only_checks_find_is_reported_although_all_is_made_meanwhile() {
+    let made = |edit: &dyn Fn(&Home)| {
+        let home = Home::new();
+        edit(&home);
+        let before = WalkDir::new(home.path("")).into_iter().count();
+        let (code, text) = home.run(&["build", "--site-out", "deep/down/site"]);
+        assert_eq!(code, 1, "{text}");
+        assert_eq!(WalkDir::new(home.path("")).into_iter().count(), before, "something is left: {text}");
+        text
+    };
+    let text = made(&|home| home.edit(ALERT, "> ${threshold}", "> > ${threshold}"));
+    assert!(text.contains("(promql/syntax)"), "{text}");
+    let text = made(&|home| {
+        fs::write(home.path("content/pages/print.md"), "---\ntitle: A\n---\n").unwrap();
+    });
+    assert!(text.contains("`print/` of the site is generated"), "{text}");
+    // The same alert in another component, where it stands further back than in its own.
+    let text = made(&|home| {
+        let about = fs::read_to_string(home.path("content/db/component.yaml")).unwrap();
+        for number in 0..20 {
+            let name = if number == 19 { "DbFull".to_owned() } else { format!("DbAgain{number:02}") };
+            let folder = home.path("content/other/alerts").join(&name);
+            fs::create_dir_all(&folder).unwrap();
+            for file in fs::read_dir(home.path("content/db/alerts/DbFull")).unwrap().map(Result::unwrap) {
+                let text = fs::read_to_string(file.path()).unwrap().replace("DbFull", &name);
+                fs::write(folder.join(file.file_name()), text).unwrap();
+            }
+        }
+        let about = about.replace("tiny-alerts-chart", "other-chart");
+        fs::write(home.path("content/other/component.yaml"), about).unwrap();
+    });
+    assert!(text.contains("(alert/duplicate)"), "{text}");
+}
+
+#[test]
 fn one_mistake_is_one_problem_and_hides_no_other() {
     let home = Home::new();
     home.edit(ALERT, "severity: warning", "severty: warning");

@@ -113,7 +113,7 @@ fn a_mistake_is_found() {
 
 #[test]
 fn the_policy_for_hosts_is_that_of_the_pages() {
-    let head = read("generator/theme/templates/partials/head.hbs");
+    let head = read("generator/theme/templates/layout.hbs");
     let policy =
         head.split("Content-Security-Policy\" content=\"").nth(1).unwrap().split('"').next().unwrap();
     let page = read("content/pages/deploying-the-site.md");

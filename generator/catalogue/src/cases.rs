@@ -1,5 +1,6 @@
 //! tests.yaml: series in, alerts out.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use indexmap::IndexMap;
@@ -103,9 +104,8 @@ fn read_case(node: &Node, params: &Params, problems: &mut Problems) -> Option<Ca
     };
     let at = fields.text("at");
     let at = fields.parse(at, |text| PromDuration::new(&params.fill(text)));
-    let mut places = Vec::new();
     let series = fields.required("series");
-    places.extend(series.into_iter().flat_map(series_places));
+    let mut places = series.map_or(Vec::new(), |node| series_places(node, params));
     let series = series.map(|node| filled(node, params, fields.problems()));
     let fires = fields.required("fires").map(|node| {
         let items = list(node, fields.problems());
@@ -160,22 +160,31 @@ fn read_near_miss(
 ) -> Option<NearMiss> {
     let mut fields = Fields::of(node, problems)?;
     let name = fields.text("name");
-    let series = fields.required("series");
-    places.extend(series.into_iter().flat_map(series_places));
-    let series = series.map(|node| filled(node, params, fields.problems()));
+    let node = fields.required("series");
+    let series = node.map(|node| filled(node, params, fields.problems()));
     fields.finish();
-    Some(NearMiss { name: params.fill(&name?), series: series? })
+    let miss = NearMiss { name: params.fill(&name?), series: series? };
+    places.extend(node.map_or(Vec::new(), |node| series_places(node, params)));
+    Some(miss)
 }
 
-/// The places of the lines of a `series` mapping; what is no text is reported elsewhere.
-fn series_places(node: &Node) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+/// The places of the lines of a `series` mapping. What is no text is reported elsewhere, and of selectors that are the same
+/// with the parameters filled in, there is one line.
+fn series_places(node: &Node, params: &Params) -> Vec<(Range<usize>, Range<usize>)> {
     let entries = match &node.value {
         Value::Map(entries) => entries.as_slice(),
         _ => &[],
     };
-    let is_text = |node: &Node| matches!(node.value, Value::Scalar(..));
-    let lines = entries.iter().filter(move |(selector, values)| is_text(selector) && is_text(values));
-    lines.map(|(selector, values)| (selector.range.clone(), values.range.clone()))
+    let text = |node: &Node| match &node.value {
+        Value::Scalar(text, _) => Some(text.clone()),
+        _ => None,
+    };
+    let mut seen = HashSet::new();
+    let lines = entries.iter().filter(|(selector, values)| {
+        let is_new = text(selector).is_some_and(|selector| seen.insert(params.fill(&selector)));
+        is_new && text(values).is_some()
+    });
+    lines.map(|(selector, values)| (selector.range.clone(), values.range.clone())).collect()
 }
 
 /// A mapping of texts with the parameters filled in on both sides.

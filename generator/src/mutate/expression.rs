@@ -37,11 +37,13 @@ pub(super) fn candidates(alert: &Alert, wanted: &dyn Fn(Operator) -> bool) -> Ve
     let text = &alert.rule.expr;
     let Ok(promql) = Promql::of(&alert.rule) else { return Vec::new() };
     let mut seen = BTreeSet::from([promql.filled.text.clone()]);
-    let made = edits(promql, wanted).into_iter().filter(|edit| wanted(edit.operator)).filter_map(|edit| {
+    let made = edits(promql, wanted).into_iter().filter_map(|edit| {
         let mut mutated = promql.filled.text.clone();
         mutated.replace_range(edit.cut.0, &edit.cut.1);
         let source = promql.filled.source(edit.word);
-        seen.insert(mutated.clone()).then(|| Mutant {
+        // Of operators that make the same text, the first has it, wanted or not.
+        let is_new = seen.insert(mutated.clone());
+        (is_new && wanted(edit.operator)).then(|| Mutant {
             operator: edit.operator,
             from: text[source.clone()].to_owned(),
             to: edit.to,

@@ -102,7 +102,7 @@ impl Timing {
         if self.keep > 0 {
             return self.kept(expr, samples, last);
         }
-        // It must hold at each step for so long: back from the last one, since most often it does not hold then.
+        // It must hold at each step for so long. Most often it does not hold at the last one, and all else is no matter.
         let Some(first) = last.checked_sub(self.hold.div_ceil(self.step)) else { return Some(Vec::new()) };
         let mut firing = self.holding(expr, samples, last, 1)?.remove(0);
         let before = usize::try_from(last - first).ok()?;

@@ -104,6 +104,13 @@ impl Builder {
     /// Reads what changed. Nothing when there is no theme to show it with.
     fn read(&mut self, start: Instant, changed: &BTreeSet<PathBuf>) -> Option<Job> {
         let number = self.common.newest.fetch_add(1, Ordering::SeqCst) + 1;
+        // Also when there is no theme: what changed is told once.
+        let inside = |path: &PathBuf| Some(self.content.join(path.strip_prefix(&self.watched).ok()?));
+        let loaded = if changed.iter().any(|path| path.as_os_str().is_empty()) {
+            self.loader.load(&self.content)
+        } else {
+            self.loader.again(&self.content, changed.iter().filter_map(inside).collect())
+        };
         let theme = match &self.theme {
             Some(theme) if !self.touches_theme(changed) => Arc::clone(theme),
             _ => match Theme::read(self.theme_folder.as_deref()) {
@@ -116,12 +123,6 @@ impl Builder {
             },
         };
         self.theme = Some(Arc::clone(&theme));
-        let inside = |path: &PathBuf| Some(self.content.join(path.strip_prefix(&self.watched).ok()?));
-        let loaded = if changed.iter().any(|path| path.as_os_str().is_empty()) {
-            self.loader.load(&self.content)
-        } else {
-            self.loader.again(&self.content, changed.iter().filter_map(inside).collect())
-        };
         let (catalogue, problems) = (loaded.catalogue.map(Arc::new), loaded.problems.into_sorted());
         Some(Job { number, start, catalogue, problems, theme })
     }

@@ -81,24 +81,34 @@ fn signature<'a>(binary: &BinaryExpr, labels: &Labels<'a>) -> Labels<'a> {
 }
 
 /// `and`, `or`, `unless`.
-pub(super) fn set<'a>(binary: &BinaryExpr, mut left: Vec<Line<'a>>, right: Vec<Line<'a>>) -> Vec<Line<'a>> {
+pub(super) fn set<'a>(binary: &BinaryExpr, left: Vec<Line<'a>>, right: Vec<Line<'a>>) -> Vec<Line<'a>> {
     match binary.op.id() {
         T_LAND => keep(binary, left, &right, true),
         T_LOR => {
-            for more in keep(binary, right, &left, false) {
-                // What has the same labels is the same series, at other moments.
-                let Some(line) = left.iter_mut().find(|line| line.labels == more.labels) else {
-                    left.push(more);
-                    continue;
-                };
-                for (value, more) in line.values.iter_mut().zip(more.values) {
-                    *value = value.or(more);
-                }
-            }
-            left
+            let more = keep(binary, right, &left, false);
+            left.into_iter().chain(more).collect()
         }
         _ => keep(binary, left, &right, false),
     }
+}
+
+/// Lines of which those with the same labels became one: the same series at other moments. None when two of them have a
+/// value at one moment, which Prometheus refuses.
+pub(super) fn merged(lines: Vec<Line>) -> Option<Vec<Line>> {
+    let mut kept: Vec<Line> = Vec::with_capacity(lines.len());
+    for line in lines {
+        let Some(same) = kept.iter_mut().find(|other| other.labels == line.labels) else {
+            kept.push(line);
+            continue;
+        };
+        for (value, more) in same.values.iter_mut().zip(line.values) {
+            if value.is_some() && more.is_some() {
+                return None;
+            }
+            *value = value.or(more);
+        }
+    }
+    Some(kept)
 }
 
 /// The values for which there is another one that matches, or for which there is none.
@@ -168,12 +178,5 @@ pub(super) fn match_up<'a>(
             result.push(Line { labels, values });
         }
     }
-    let is_twice = |line: &Line, before: &[Line]| {
-        let same = before.iter().filter(|other| other.labels == line.labels);
-        let mut pairs = same.flat_map(|other| other.values.iter().zip(&line.values));
-        pairs.any(|(other, value)| other.is_some() && value.is_some())
-    };
-    let refused =
-        more.is_none() && result.iter().enumerate().any(|(index, line)| is_twice(line, &result[..index]));
-    (!refused).then_some(result)
+    merged(result)
 }

@@ -95,7 +95,8 @@ impl Moments {
     }
 }
 
-/// One set of labels and its value at each moment; nothing where it has none.
+/// A set of labels and its value at each moment; nothing where it has none. Several of the same labels have their values
+/// at different moments.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line<'a> {
     /// The labels.
@@ -114,9 +115,9 @@ pub enum Value<'a> {
 }
 
 /// Moments of a subquery up to which it is evaluated.
-const MOST: i64 = 100_000;
+const MOST: i64 = 1_000_000;
 
-/// The value of an expression at some moments. All are evaluated at once, since labels are the same at all of them.
+/// The value of an expression at some moments. All are evaluated at once, since most of the work is about labels.
 /// None for what is not known here, and for what Prometheus refuses at one of them.
 pub fn over<'a>(expr: &'a Expr, samples: &'a Samples, moments: Moments) -> Option<Value<'a>> {
     match expr {
@@ -222,13 +223,15 @@ fn ranges<'a>(expr: &'a Expr, samples: &'a Samples, moments: Moments) -> Option<
             let ends = moments.back(subquery.offset.as_ref())?;
             let length = milliseconds(subquery.range)?;
             let step = milliseconds(subquery.step?).filter(|step| *step > 0)?;
-            let end = ends.times().last()?;
-            // Before the first scrape there is nothing.
+            let Some(end) = ends.times().last() else {
+                return Some(Ranges { series: Vec::new(), ends, length });
+            };
             let first = (ends.first.checked_sub(length)?.div_euclid(step) + 1) * step;
             let count = ((end - first).div_euclid(step) + 1).clamp(0, MOST + 1);
             let inner =
                 Moments { first, step, count: usize::try_from(count).ok().filter(|_| count <= MOST)? };
             let Value::Vector(lines) = over(&subquery.expr, samples, inner)? else { return None };
+            let lines = join::merged(lines)?;
             let points = |line: Line<'a>| {
                 let points = inner.times().zip(line.values);
                 (line.labels, points.filter_map(|(at, value)| Some((at, value?))).collect())
@@ -278,7 +281,7 @@ fn function<'a>(call: &'a Call, samples: &'a Samples, moments: Moments) -> Optio
                 }
                 line
             };
-            Some(Value::Vector(lines.into_iter().map(add).collect()))
+            join::merged(lines.into_iter().map(add).collect()).map(Value::Vector)
         }
         (name, [inside]) => range::over_time(name, &ranges(inside, samples, moments)?).map(Value::Vector),
         _ => None,
@@ -392,5 +395,16 @@ mod tests {
         assert_eq!(one("increase(c_total[2m])", &gone, 4), 120.0);
         assert_eq!(one("deriv(c_total[3m])", &gone, 4), 1.0);
         assert_eq!(one("max_over_time((c_total)[3m:1m])", &gone, 4), 240.0);
+        let moved =
+            [("u{t=\"a\"}", "1x20"), ("s{t=\"a\",i=\"1\"}", "1x4 stale"), ("s{t=\"a\",i=\"2\"}", "_x5 3x10")];
+        assert_eq!(
+            one("sum_over_time((u * on (t) s)[10m:1m])", &moved, 8),
+            5.0 + 4.0 * 3.0,
+            "one series, not two"
+        );
+        assert_eq!(
+            eval("label_replace(s, \"i\", \"1\", \"\", \"\")", &moved, 8).map(|found| found.len()),
+            Some(1)
+        );
     }
 }

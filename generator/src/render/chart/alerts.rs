@@ -81,11 +81,10 @@ fn string(text: &str) -> String {
     string + &quoted(&text[done..]) + "\""
 }
 
-/// The expression with an action at each parameter and each place for injection.
+/// The expression with an action at each parameter and each place for injection. What is no PromQL stays as it is: a
+/// check refuses it before it comes anywhere.
 fn expr(alert: &Alert) -> String {
-    let Ok(promql) = Promql::of(&alert.rule) else {
-        unreachable!("rendering follows checking, and promql/syntax checks this");
-    };
+    let Ok(promql) = Promql::of(&alert.rule) else { return escape(&alert.rule.expr) };
     let parts = promql.parts().into_iter().map(|part| match part {
         Part::Text(text) => escape(text),
         Part::Param(name) => param(name),

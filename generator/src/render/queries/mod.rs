@@ -5,9 +5,9 @@
 mod postgres_exporter;
 mod sql_exporter;
 
+use catalogue::Catalogue;
 use catalogue::metric::{Branch, POSTGRESQL_MAJORS, Query, Role};
 use catalogue::need::with_schemas;
-use catalogue::{Catalogue, Component};
 use rayon::prelude::*;
 
 use crate::tree::{Sink, WriteError};
@@ -17,12 +17,9 @@ use crate::tree::{Sink, WriteError};
 /// # Errors
 /// A file that cannot be put where it belongs.
 pub fn render(catalogue: &Catalogue, out: &dyn Sink) -> Result<(), WriteError> {
-    catalogue.components.par_iter().try_for_each(|component| of_component(component, out))
-}
-
-fn of_component(component: &Component, out: &dyn Sink) -> Result<(), WriteError> {
     // What misleads elsewhere is left out.
-    let queries = component.metrics.iter().filter(|query| !query.compat);
+    let queries = catalogue.components.iter().flat_map(|component| &component.metrics);
+    let queries = queries.filter(|query| !query.compat);
     let statements: Vec<Statement> = queries.flat_map(Statement::all).collect();
     let folder = |major: u32| format!("downloads/sql_exporter/postgresql-{major}");
     statements.par_iter().try_for_each(|statement| {

@@ -36,7 +36,7 @@ pub(super) fn of_pages(
     Ok(out.add(paths::FEED.into(), feed(catalogue, material, drafts).into())?)
 }
 
-/// A file with the version and a list, whose items are written one by one: all together they take much memory.
+/// A file with the version and a list, whose items are texts already: as values, all of them would take much memory.
 fn list(material: &Material, name: &str, items: &[String]) -> String {
     let mut text = format!("{{\n  \"version\": {},\n  \"{name}\": [", Value::from(material.version));
     for (number, item) in items.iter().enumerate() {

@@ -67,8 +67,8 @@ impl<'a> Items {
 pub(super) struct Menu<'a> {
     theme: &'a Theme,
     items: Vec<Item<'a>>,
-    /// The place of each alert in its group.
-    places: HashMap<&'a str, usize>,
+    /// The place of each alert in its group, by component and name.
+    places: HashMap<(&'a str, &'a str), usize>,
     /// Items as they stand where they are neither current nor open, by the root of the page.
     closed: Memo<String, Arc<Closed>>,
 }
@@ -100,8 +100,11 @@ impl<'a> Menu<'a> {
         let children = reference.map(|draft| make.item(escape(&draft.title), Some(draft.path.clone())));
         let children = children.collect();
         items.push(Item { children, ..make.item("Reference".to_owned(), None) });
-        let groups = catalogue.components.iter().flat_map(home::groups);
-        let places = groups.flat_map(|(.., alerts)| alerts.into_iter().map(|alert| &*alert.name).zip(0..));
+        let places = catalogue.components.iter().flat_map(|component| {
+            let key = |alert: &'a Alert| (&*component.name, &*alert.name);
+            let groups = home::groups(component).into_iter();
+            groups.flat_map(move |(.., alerts)| alerts.into_iter().map(key).zip(0..))
+        });
         Self { theme, items, places: places.collect(), closed: Memo::default() }
     }
 
@@ -139,7 +142,7 @@ impl<'a> Menu<'a> {
                 &item.children
             }
             Open::Group(component, group) if place == Some((component, Some(group))) => {
-                let at = self.places.get(&*draft.title).copied().unwrap_or(0);
+                let at = self.places.get(&(component, &*draft.title)).copied().unwrap_or(0);
                 &item.children[at.saturating_sub(AROUND)..(at + AROUND + 1).min(item.children.len())]
             }
             _ => &[],
