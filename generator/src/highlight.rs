@@ -3,6 +3,7 @@
 //! Not a parser: it finds comments, strings, numbers, keywords and keys, which is what helps to read. It costs
 //! microseconds where a library with grammars costs 100 ms before the first character.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -126,7 +127,8 @@ fn class_of_word(
         return (!double).then_some("t");
     }
     let has_capitals = language.any_case && word.bytes().any(|byte| byte.is_ascii_uppercase());
-    if if has_capitals { keywords.contains(&*word.to_lowercase()) } else { keywords.contains(word) } {
+    let known = if has_capitals { Cow::Owned(word.to_lowercase()) } else { Cow::Borrowed(word) };
+    if keywords.contains(&*known) {
         return Some("k");
     }
     match language.names[0] {

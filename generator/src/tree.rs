@@ -167,14 +167,14 @@ impl Tree {
         Ok(difference)
     }
 
-    /// Writes an output folder. Returns whether anything changed.
+    /// Writes an output folder.
     ///
     /// # Errors
     /// It holds something that was not made here, or the file system says no.
-    pub fn write(&self, folder: &Path) -> Result<bool, WriteError> {
+    pub fn write(&self, folder: &Path) -> Result<Finished, WriteError> {
         let out = Folder::begin(folder)?;
         self.0.par_iter().try_for_each(|(path, bytes)| out.write(path, bytes))?;
-        out.finish().map(|finished| finished.changed)
+        out.finish()
     }
 }
 
@@ -258,7 +258,7 @@ impl Folder {
     /// # Errors
     /// The old one holds something that was not made here, or the file system says no.
     pub fn finish(self) -> Result<Finished, WriteError> {
-        let files = lock(&self.files).clone();
+        let files = std::mem::take(&mut *lock(&self.files));
         let names: BTreeSet<_> = files.iter().map(PathBuf::as_path).collect();
         let list = manifest(&names);
         let old_list = fs::read_to_string(self.place.join(MANIFEST)).unwrap_or_default();
@@ -364,15 +364,15 @@ mod tests {
     fn writing_replaces_the_folder_and_a_second_time_does_nothing() {
         let root = tempfile::tempdir().unwrap();
         let out = root.path().join("out");
-        assert!(tree(&[("a/b", "1"), ("c", "2")]).write(&out).unwrap());
+        assert!(tree(&[("a/b", "1"), ("c", "2")]).write(&out).unwrap().changed);
         let new = tree(&[("a/b", "9"), ("d", "3")]);
         let difference = new.compare(&out).unwrap();
         assert_eq!(
             (difference.stale, difference.missing, difference.extra),
             (vec![MANIFEST.into(), "a/b".into()], vec!["d".into()], vec!["c".into()])
         );
-        assert!(new.write(&out).unwrap());
-        assert!(!new.write(&out).unwrap());
+        assert!(new.write(&out).unwrap().changed);
+        assert!(!new.write(&out).unwrap().changed);
         assert!(new.compare(&out).unwrap().is_empty());
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1, "nothing is left beside the folder");
     }
@@ -381,8 +381,8 @@ mod tests {
     fn a_folder_that_git_keeps_is_still_kept() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join(KEEP), "").unwrap();
-        assert!(tree(&[("a", "1")]).write(root.path()).unwrap());
-        assert!(!tree(&[("a", "1")]).write(root.path()).unwrap());
+        assert!(tree(&[("a", "1")]).write(root.path()).unwrap().changed);
+        assert!(!tree(&[("a", "1")]).write(root.path()).unwrap().changed);
         assert!(root.path().join(KEEP).exists() && root.path().join("a").exists());
     }
 
@@ -407,7 +407,7 @@ mod tests {
         assert_eq!(fs::read_to_string(out.join("a")).unwrap(), "1", "nothing is written");
         fs::remove_dir_all(out.join(".git")).unwrap();
         assert!(
-            tree(&[("a", "9")]).write(&out).unwrap(),
+            tree(&[("a", "9")]).write(&out).unwrap().changed,
             "files of an earlier run go away without a question"
         );
         assert!(!out.join("b").exists());
@@ -420,7 +420,7 @@ mod tests {
             (root.path().join("real"), root.path().join("link"), root.path().join("file"));
         fs::create_dir(&real).unwrap();
         std::os::unix::fs::symlink(&real, &link).unwrap();
-        assert!(tree(&[("a", "1")]).write(&link).unwrap());
+        assert!(tree(&[("a", "1")]).write(&link).unwrap().changed);
         assert!(link.is_symlink() && real.join("a").exists());
         fs::write(&file, "x").unwrap();
         assert!(matches!(tree(&[("a", "1")]).write(&file), Err(WriteError::NoFolder(_))));

@@ -1,17 +1,16 @@
 //! tests.yaml: series in, alerts out.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use indexmap::IndexMap;
 
-use crate::decode::{Fields, entries, list, text_map};
+use crate::decode::{Fields, entries, list, text, text_map};
 use crate::duration::PromDuration;
 use crate::param::Params;
 use crate::problem::{Problem, Problems};
 use crate::source::Place;
 use crate::text::Text;
-use crate::yaml::{Node, Value};
+use crate::yaml::Node;
 
 /// One case: input series and what fires at one moment. All texts have their parameters filled in.
 #[derive(Debug, Clone)]
@@ -23,7 +22,7 @@ pub struct Case {
     /// Series selectors with promtool's values notation.
     pub series: IndexMap<String, String>,
     /// Where each selector and its values stand in the file, line by line, near misses included.
-    places: Vec<(Range<usize>, Range<usize>)>,
+    places: Vec<Ranges>,
     /// Step of the series and of the evaluations; one minute unless given.
     pub interval: PromDuration,
     /// The moment that is looked at; in a firing case the first at which it fires.
@@ -37,6 +36,9 @@ pub struct Case {
     /// Derived cases that make no sense here, with the reason.
     pub skip: IndexMap<String, Text>,
 }
+
+/// The bytes of a selector and of its values.
+type Ranges = (Range<usize>, Range<usize>);
 
 /// The same case with some series replaced: quiet.
 #[derive(Debug, Clone)]
@@ -104,9 +106,9 @@ fn read_case(node: &Node, params: &Params, problems: &mut Problems) -> Option<Ca
     };
     let at = fields.text("at");
     let at = fields.parse(at, |text| PromDuration::new(&params.fill(text)));
+    let mut places = Vec::new();
     let series = fields.required("series");
-    let mut places = series.map_or(Vec::new(), |node| series_places(node, params));
-    let series = series.map(|node| filled(node, params, fields.problems()));
+    let series = series.map(|node| read_series(node, params, &mut places, fields.problems()));
     let fires = fields.required("fires").map(|node| {
         let items = list(node, fields.problems());
         items.iter().map(|item| filled(item, params, fields.problems())).collect::<Vec<_>>()
@@ -155,36 +157,36 @@ fn read_case(node: &Node, params: &Params, problems: &mut Problems) -> Option<Ca
 fn read_near_miss(
     node: &Node,
     params: &Params,
-    places: &mut Vec<(Range<usize>, Range<usize>)>,
+    places: &mut Vec<Ranges>,
     problems: &mut Problems,
 ) -> Option<NearMiss> {
     let mut fields = Fields::of(node, problems)?;
     let name = fields.text("name");
-    let node = fields.required("series");
-    let series = node.map(|node| filled(node, params, fields.problems()));
+    let series = fields.required("series");
+    let mut own = Vec::new();
+    let series = series.map(|node| read_series(node, params, &mut own, fields.problems()));
     fields.finish();
     let miss = NearMiss { name: params.fill(&name?), series: series? };
-    places.extend(node.map_or(Vec::new(), |node| series_places(node, params)));
+    places.extend(own);
     Some(miss)
 }
 
-/// The places of the lines of a `series` mapping. What is no text is reported elsewhere, and of selectors that are the same
-/// with the parameters filled in, there is one line.
-fn series_places(node: &Node, params: &Params) -> Vec<(Range<usize>, Range<usize>)> {
-    let entries = match &node.value {
-        Value::Map(entries) => entries.as_slice(),
-        _ => &[],
-    };
-    let text = |node: &Node| match &node.value {
-        Value::Scalar(text, _) => Some(text.clone()),
-        _ => None,
-    };
-    let mut seen = HashSet::new();
-    let lines = entries.iter().filter(|(selector, values)| {
-        let is_new = text(selector).is_some_and(|selector| seen.insert(params.fill(&selector)));
-        is_new && text(values).is_some()
-    });
-    lines.map(|(selector, values)| (selector.range.clone(), values.range.clone())).collect()
+/// A `series` mapping with the parameters filled in on both sides, and the places of its lines. Of selectors that are the
+/// same then, there is one line.
+fn read_series(
+    node: &Node,
+    params: &Params,
+    places: &mut Vec<Ranges>,
+    problems: &mut Problems,
+) -> IndexMap<String, String> {
+    let mut series = IndexMap::new();
+    for (selector, node) in entries(node, problems) {
+        let Some(values) = text(node, problems) else { continue };
+        if series.insert(params.fill(&selector), params.fill(&values)).is_none() {
+            places.push((selector.place().range, node.range.clone()));
+        }
+    }
+    series
 }
 
 /// A mapping of texts with the parameters filled in on both sides.

@@ -1,6 +1,6 @@
 //! Links lead somewhere.
 
-use catalogue::text::Text;
+use catalogue::source::Place;
 use catalogue::{Problem, Problems};
 
 use super::{Check, Context};
@@ -24,7 +24,7 @@ fn run(context: &Context, problems: &mut Problems) {
     for source in pages.chain(runbooks).chain(shared) {
         for link in &Outline::of(source).links {
             if let Target::Broken(message) = library.resolve(source, &link.destination) {
-                let place = Text::file(source).place_of(link.range.clone());
+                let place = Place::new(source, link.range.clone());
                 let problem = Problem::error(CHECK.name, place, message);
                 problems.push(problem.help("links are relative to the file, as on GitHub"));
             }

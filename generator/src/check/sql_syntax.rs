@@ -1,5 +1,6 @@
 //! SQL is SQL.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use catalogue::source::{Place, Source};
@@ -9,7 +10,7 @@ use rayon::prelude::*;
 
 use super::{Check, Context};
 use crate::markdown::Outline;
-use crate::sql;
+use crate::sql::{self, SqlError};
 
 pub(super) const CHECK: Check = Check {
     name: "sql/syntax",
@@ -20,39 +21,37 @@ pub(super) const CHECK: Check = Check {
 
 fn run(context: &Context, problems: &mut Problems) {
     let files: Vec<&Arc<Source>> = sql::files(context.catalogue).collect();
-    let mut texts: Vec<Text> = files.iter().map(|source| Text::file(source)).collect();
+    let scripts: Vec<&str> = files.iter().map(|source| &*source.text).collect();
+    report(problems, &scripts, |number, range| Place::new(files[number], range));
     let branches = context.catalogue.queries().flat_map(|(_, query)| &query.branches);
-    texts.extend(branches.map(|branch| branch.sql.clone()));
-    let scripts: Vec<_> = texts.iter().map(|text| &**text).collect();
-    for (text, errors) in texts.iter().zip(sql::errors(&scripts)) {
-        problems.extend(errors.into_iter().map(|error| problem(text.place_of(error.range), &error.message)));
-    }
+    let texts: Vec<&Text> = branches.map(|branch| &branch.sql).collect();
+    let scripts: Vec<&str> = texts.iter().map(|text| text.as_str()).collect();
+    report(problems, &scripts, |number, range| texts[number].place_of(range));
+    let runbooks = context.rules.par_iter().filter_map(|rule| rule.alert.runbook.as_ref());
+    let blocks = runbooks.flat_map_iter(|source| {
+        let blocks = Outline::of(source).code_blocks.iter().filter(|block| block.language == "sql");
+        blocks.map(move |block| (source, block))
+    });
+    let blocks: Vec<_> = blocks.collect();
+    let scripts: Vec<&str> = blocks.iter().map(|(_, block)| &*block.text).collect();
+    report(problems, &scripts, |number, _| Place::new(blocks[number].0, blocks[number].1.range.clone()));
     for source in files {
         if !source.text.starts_with("--") {
-            let problem = Problem::error(
-                CHECK.name,
-                Text::file(source).place_of(0..0),
-                "the file does not say what it is for",
-            );
+            let problem =
+                Problem::error(CHECK.name, Place::start(source), "the file does not say what it is for");
             problems.push(problem.help("start it with a comment: `-- Lists …`"));
         }
     }
-    let runbooks = context.rules.par_iter().filter_map(|rule| rule.alert.runbook.as_ref());
-    let blocks: Vec<_> = runbooks
-        .flat_map_iter(|source| {
-            let text = Text::file(source);
-            let blocks = Outline::of(source).code_blocks.iter().filter(|block| block.language == "sql");
-            blocks.map(|block| (text.place_of(block.range.clone()), &block.text)).collect::<Vec<_>>()
-        })
-        .collect();
-    let scripts: Vec<_> = blocks.iter().map(|(_, script)| script.as_str()).collect();
-    for ((place, _), errors) in blocks.iter().zip(sql::errors(&scripts)) {
-        problems.extend(errors.into_iter().map(|error| problem(place.clone(), &error.message)));
-    }
 }
 
-fn problem(place: Place, message: &str) -> Problem {
-    Problem::error(CHECK.name, place, message.to_lowercase())
+/// Reports the errors of scripts. Where a byte range of a script, told by its number, stands, is for the caller to say.
+fn report(problems: &mut Problems, scripts: &[&str], place: impl Fn(usize, Range<usize>) -> Place) {
+    for (number, errors) in sql::errors(scripts).into_iter().enumerate() {
+        let problem = |error: SqlError| {
+            Problem::error(CHECK.name, place(number, error.range), error.message.to_lowercase())
+        };
+        problems.extend(errors.into_iter().map(problem));
+    }
 }
 
 #[cfg(test)]

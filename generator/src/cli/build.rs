@@ -80,8 +80,7 @@ impl Made {
 
 /// Writes an output folder and says so.
 pub(super) fn write(tree: &Tree, folder: &Path) -> End {
-    let files = tree.files().count();
-    said(folder, tree.write(folder).map(|changed| Finished { changed, files }))
+    said(folder, tree.write(folder))
 }
 
 fn said(folder: &Path, finished: Result<Finished, WriteError>) -> End {

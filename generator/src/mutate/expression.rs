@@ -37,7 +37,7 @@ pub(super) fn candidates(alert: &Alert, wanted: &dyn Fn(Operator) -> bool) -> Ve
     let text = &alert.rule.expr;
     let Ok(promql) = Promql::of(&alert.rule) else { return Vec::new() };
     let mut seen = BTreeSet::from([promql.filled.text.clone()]);
-    let made = edits(promql, wanted).into_iter().filter_map(|edit| {
+    let made = edits(promql).into_iter().filter_map(|edit| {
         let mut mutated = promql.filled.text.clone();
         mutated.replace_range(edit.cut.0, &edit.cut.1);
         let source = promql.filled.source(edit.word);
@@ -54,13 +54,13 @@ pub(super) fn candidates(alert: &Alert, wanted: &dyn Fn(Operator) -> bool) -> Ve
     made.collect()
 }
 
-fn edits(promql: &Promql, wanted: &dyn Fn(Operator) -> bool) -> Vec<Edit> {
+fn edits(promql: &Promql) -> Vec<Edit> {
     let text = promql.filled.text.as_str();
     let tokens = promql.tokens.as_slice();
     let mut edits = Vec::new();
     let binaries = binaries(tokens);
     for binary in &binaries {
-        edits.extend(of_operator(text, tokens, binary, wanted));
+        edits.extend(of_operator(text, tokens, binary));
     }
     let mut index = 0;
     while let Some(token) = tokens.get(index) {
@@ -91,12 +91,7 @@ fn replaced(operator: Operator, token: &Token, to: impl Into<String>) -> Edit {
 }
 
 /// Mistakes in a binary operator.
-fn of_operator(
-    text: &str,
-    tokens: &[Token],
-    binary: &Binary,
-    wanted: &dyn Fn(Operator) -> bool,
-) -> Vec<Edit> {
+fn of_operator(text: &str, tokens: &[Token], binary: &Binary) -> Vec<Edit> {
     let token = &tokens[binary.operator];
     let replace = |operator, to: &str| replaced(operator, token, to);
     let keep = |operator, left: bool| {
@@ -111,10 +106,7 @@ fn of_operator(
             let side = Promql::parse(&text[range.clone()], &Params::default());
             side.is_ok_and(|side| side.tree.value_type() == ValueType::Scalar)
         };
-        let mut edits = Vec::new();
-        if wanted(Operator::ComparisonRemoved) {
-            edits.push(keep(Operator::ComparisonRemoved, !is_number(&binary.left)));
-        }
+        let mut edits = vec![keep(Operator::ComparisonRemoved, !is_number(&binary.left))];
         let (flipped, boundary) = match token.id {
             T_GTR => ("<", Some(">=")),
             T_GTE => ("<=", Some(">")),

@@ -130,6 +130,7 @@ impl Timing {
         }
         Some(active.into_iter().filter(|(_, (_, firing, _))| *firing).map(|(labels, _)| labels).collect())
     }
+
     /// The label sets for which an expression holds, at some steps from the first on. None where it is not understood,
     /// or Prometheus refuses it.
     fn holding(&self, expr: &Expr, samples: &Samples, first: u64, count: usize) -> Option<Vec<Vec<Labels>>> {

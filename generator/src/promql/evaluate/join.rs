@@ -80,6 +80,20 @@ fn signature<'a>(binary: &BinaryExpr, labels: &Labels<'a>) -> Labels<'a> {
     labels
 }
 
+/// Lines with the labels by which they are matched.
+struct Matched<'l, 'a>(Vec<(Labels<'a>, &'l Line<'a>)>);
+
+impl<'l, 'a> Matched<'l, 'a> {
+    fn of(binary: &BinaryExpr, lines: &'l [Line<'a>]) -> Self {
+        Self(lines.iter().map(|line| (signature(binary, &line.labels), line)).collect())
+    }
+
+    /// Those that a signature matches.
+    fn fitting(&self, own: &Labels) -> Vec<&'l Line<'a>> {
+        self.0.iter().filter(|(signature, _)| signature == own).map(|(_, line)| *line).collect()
+    }
+}
+
 /// `and`, `or`, `unless`.
 pub(super) fn set<'a>(binary: &BinaryExpr, left: Vec<Line<'a>>, right: Vec<Line<'a>>) -> Vec<Line<'a>> {
     match binary.op.id() {
@@ -118,11 +132,9 @@ fn keep<'a>(
     others: &[Line<'a>],
     wanted: bool,
 ) -> Vec<Line<'a>> {
-    let signatures: Vec<_> = others.iter().map(|other| signature(binary, &other.labels)).collect();
+    let others = Matched::of(binary, others);
     for line in &mut lines {
-        let own = signature(binary, &line.labels);
-        let fitting = signatures.iter().zip(others).filter(|(signature, _)| **signature == own);
-        let fitting: Vec<_> = fitting.map(|(_, other)| other).collect();
+        let fitting = others.fitting(&signature(binary, &line.labels));
         for (at, value) in line.values.iter_mut().enumerate() {
             if fitting.iter().any(|other| other.values[at].is_some()) != wanted {
                 *value = None;
@@ -145,12 +157,11 @@ pub(super) fn match_up<'a>(
         _ => (false, None),
     };
     let (many, one) = if swapped { (right, left) } else { (left, right) };
-    let signatures: Vec<_> = one.iter().map(|other| signature(binary, &other.labels)).collect();
+    let one = Matched::of(binary, one);
     let mut result: Vec<Line> = Vec::new();
     for line in many {
         let own = signature(binary, &line.labels);
-        let fitting = signatures.iter().zip(one).filter(|(signature, _)| **signature == own);
-        let fitting: Vec<_> = fitting.map(|(_, other)| other).collect();
+        let fitting = one.fitting(&own);
         for (index, other) in fitting.iter().enumerate() {
             let mut values = vec![None; line.values.len()];
             for (at, made) in values.iter_mut().enumerate() {

@@ -69,6 +69,16 @@ pub(super) fn groups(component: &Component) -> Vec<Group<'_>> {
     groups
 }
 
+/// All alerts in the order of the menu, each with its component and the title of its group.
+pub(super) fn alerts(catalogue: &Catalogue) -> impl Iterator<Item = (&Component, &str, &Alert)> {
+    catalogue.components.iter().flat_map(|component| {
+        let groups = groups(component).into_iter();
+        groups.flat_map(move |(_, title, alerts)| {
+            alerts.into_iter().map(move |alert| (component, title, alert))
+        })
+    })
+}
+
 /// A page for each component and for each of its groups.
 pub(super) fn sections(catalogue: &Catalogue) -> Vec<Draft> {
     let mut drafts = Vec::new();

@@ -50,13 +50,7 @@ fn list(material: &Material, name: &str, items: &[String]) -> String {
 }
 
 fn alerts(catalogue: &Catalogue, material: &Material) -> Vec<String> {
-    let members = catalogue.components.iter().flat_map(|component| {
-        let groups = home::groups(component).into_iter();
-        groups.flat_map(move |(_, group, members)| {
-            members.into_iter().map(move |alert| (component, group, alert))
-        })
-    });
-    let members: Vec<_> = members.collect();
+    let alerts: Vec<_> = home::alerts(catalogue).collect();
     let alert = |(component, group, alert): &(&Component, &str, &Alert)| {
         let rule = &alert.rule;
         let params = rule.params.iter().map(|param| {
@@ -84,7 +78,7 @@ fn alerts(catalogue: &Catalogue, material: &Material) -> Vec<String> {
         });
         format!("{about:#}")
     };
-    members.par_iter().map(alert).collect()
+    alerts.par_iter().map(alert).collect()
 }
 
 fn metrics(catalogue: &Catalogue) -> Vec<String> {

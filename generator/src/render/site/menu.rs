@@ -36,18 +36,24 @@ enum Open<'a> {
     Group(&'a str, &'a str),
 }
 
-/// Makes items and counts them.
+/// Makes items.
 #[derive(Default)]
-struct Items(usize);
+struct Items<'a> {
+    /// How many there are.
+    count: usize,
+    /// The place of each alert in its group, by component and name.
+    places: HashMap<(&'a str, &'a str), usize>,
+}
 
-impl<'a> Items {
+impl<'a> Items<'a> {
     fn item(&mut self, html: String, href: Option<String>) -> Item<'a> {
-        self.0 += 1;
-        Item { number: self.0, html, href, severity: None, children: Vec::new(), open: Open::Always }
+        self.count += 1;
+        Item { number: self.count, html, href, severity: None, children: Vec::new(), open: Open::Always }
     }
 
     fn runbooks(&mut self, component: &'a Component) -> Item<'a> {
         let groups = home::groups(component).into_iter().map(|(name, title, alerts)| {
+            self.places.extend(alerts.iter().map(|alert| (&*component.name, &*alert.name)).zip(0..));
             let children = alerts.into_iter().map(|alert| self.runbook(component, alert)).collect();
             let group = self.item(escape(title), Some(paths::group(component, name)));
             Item { children, open: Open::Group(&component.name, name), ..group }
@@ -100,12 +106,7 @@ impl<'a> Menu<'a> {
         let children = reference.map(|draft| make.item(escape(&draft.title), Some(draft.path.clone())));
         let children = children.collect();
         items.push(Item { children, ..make.item("Reference".to_owned(), None) });
-        let places = catalogue.components.iter().flat_map(|component| {
-            let key = |alert: &'a Alert| (&*component.name, &*alert.name);
-            let groups = home::groups(component).into_iter();
-            groups.flat_map(move |(.., alerts)| alerts.into_iter().map(key).zip(0..))
-        });
-        Self { theme, items, places: places.collect(), closed: Memo::default() }
+        Self { theme, items, places: make.places, closed: Memo::default() }
     }
 
     /// The menu of a page, whose links start at this root.
@@ -113,7 +114,7 @@ impl<'a> Menu<'a> {
         let closed = self.closed.get(root.to_owned(), || Ok(Arc::default()))?;
         let items = self.list(&self.items, draft, root, &closed)?;
         let context = json!({ "site": site, "root": root, "items": items });
-        Ok(self.theme.render("menu", context)?.trim_end().to_owned())
+        self.theme.part("menu", context)
     }
 
     fn list(&self, items: &[Item], draft: &Draft, root: &str, closed: &Closed) -> Result<String, String> {

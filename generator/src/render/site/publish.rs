@@ -216,20 +216,18 @@ impl<'a> Publisher<'a> {
         more: Map<String, Value>,
     ) -> Result<String, String> {
         // A partial copies all that it is told, so what is large, or the same on many pages, is a text before.
-        let entries = Some(toc(&draft.toc)).filter(|_| !draft.toc.is_empty() && draft.kind != "home");
-        let toc = entries.map(|items| self.theme.render("toc-items", json!({ "items": items })));
-        let toc = toc.transpose()?.map(|toc| toc.trim_end().to_owned());
+        let has_toc = !draft.toc.is_empty() && draft.kind != "home";
+        let toc = has_toc.then(|| self.theme.part("toc-items", json!({ "items": toc(&draft.toc) })));
         let frame = self.frames.get(root.to_owned(), || {
             let context = json!({ "site": self.site, "root": root });
-            let part =
-                |template| self.theme.render(template, context.clone()).map(|part| part.trim_end().into());
-            Ok(Arc::new(Frame { header: part("header")?, footer: part("footer")? }))
+            let header = self.theme.part("header", context.clone())?;
+            Ok(Arc::new(Frame { header, footer: self.theme.part("footer", context)? }))
         })?;
         let mut context = more;
         context.insert("menu".to_owned(), self.menu.of_page(draft, root, &self.site)?.into());
         context.insert("header".to_owned(), frame.header.as_str().into());
         context.insert("footer".to_owned(), frame.footer.as_str().into());
-        context.insert("toc".to_owned(), toc.into());
+        context.insert("toc".to_owned(), toc.transpose()?.into());
         context.insert("intro".to_owned(), text.intro.into());
         context.insert("body".to_owned(), text.rest.into());
         context.insert("page".to_owned(), page);

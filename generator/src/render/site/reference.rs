@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use catalogue::metric::Query;
-use catalogue::{Catalogue, Component};
+use catalogue::{Alert, Catalogue, Component};
 use serde_json::{Value, json};
 
 use super::body::Bodies;
@@ -48,26 +48,22 @@ pub(super) fn drafts(catalogue: &Catalogue, bodies: &Bodies, material: &Material
 }
 
 fn alerts(catalogue: &Catalogue) -> Vec<Draft> {
-    let mut rows = Vec::new();
-    for component in &catalogue.components {
-        for (_, group, alerts) in home::groups(component) {
-            for alert in alerts {
-                let hold = alert.rule.params.fill(&alert.rule.hold);
-                rows.push(json!({
-                    "name": &*alert.name,
-                    "name_html": breakable(&alert.name),
-                    "href": paths::runbook(component, alert),
-                    "title": &*alert.rule.title,
-                    "summary": alert.rule.params.fill(&alert.rule.summary),
-                    "severity": alert.rule.severity.name(),
-                    "component": &*component.name,
-                    "component_title": &*component.about.title,
-                    "group": group,
-                    "for": (hold != "0s").then_some(hold),
-                }));
-            }
-        }
-    }
+    let row = |(component, group, alert): (&Component, &str, &Alert)| {
+        let hold = alert.rule.params.fill(&alert.rule.hold);
+        json!({
+            "name": &*alert.name,
+            "name_html": breakable(&alert.name),
+            "href": paths::runbook(component, alert),
+            "title": &*alert.rule.title,
+            "summary": alert.rule.params.fill(&alert.rule.summary),
+            "severity": alert.rule.severity.name(),
+            "component": &*component.name,
+            "component_title": &*component.about.title,
+            "group": group,
+            "for": (hold != "0s").then_some(hold),
+        })
+    };
+    let rows: Vec<Value> = home::alerts(catalogue).map(row).collect();
     let components: Vec<_> = catalogue
         .components
         .iter()

@@ -36,12 +36,7 @@ pub(super) fn index(drafts: &[Draft]) -> Result<String, serde_json::Error> {
         let sections = draft.sections.iter();
         index.sections.extend(sections.map(|one| (page, &*one.heading, &*one.anchor, &*one.text)));
     }
-    let mut script = serde_json::to_string(&index)?;
     // Nothing in it ends a script.
-    if script.contains("</") {
-        script = script.replace("</", "<\\/");
-    }
-    script.insert_str(0, "window.dmfSearch = ");
-    script.push_str(";\n");
-    Ok(script)
+    let index = serde_json::to_string(&index)?.replace("</", "<\\/");
+    Ok(format!("window.dmfSearch = {index};\n"))
 }

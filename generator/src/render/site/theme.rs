@@ -64,6 +64,14 @@ impl Theme {
         self.made(template, &context.into())
     }
 
+    /// A part of a page: what a template makes, without the line break at its end.
+    ///
+    /// # Errors
+    /// A template that names what is not there.
+    pub fn part(&self, template: &str, context: Value) -> Result<String, String> {
+        self.render(template, context).map(|part| part.trim_end().to_owned())
+    }
+
     /// One page: what a template makes, which the layout knows as `content`, and the layout around it.
     ///
     /// # Errors
