@@ -281,7 +281,7 @@ fn binaries(optimized: bool) -> &'static PathBuf {
         build.args(["build", "--quiet", "--locked", "--bins"]);
         // The whole workspace has the features that its tests have: the AWS SDKs take minutes to compile twice.
         build.args(if optimized {
-            ["--package=exporters", "--release"].as_slice()
+            ["--package=postgresql-exporter", "--package=rds-exporter", "--release"].as_slice()
         } else {
             &["--workspace"]
         });

@@ -22,7 +22,7 @@ use integration_tests::setup;
 
 /// All collectors, each with its file.
 fn all() -> Vec<catalogue::metric::Query> {
-    let (queries, problems) = exporters::queries("postgresql");
+    let (queries, problems) = postgresql_exporter::queries();
     assert!(problems.is_empty(), "{problems:?}");
     queries.into_iter().filter(|query| !query.branches.is_empty()).collect()
 }

@@ -126,7 +126,7 @@ async fn each_metric_is_in_its_own_series() {
 /// Nothing that is declared is forgotten here.
 #[test]
 fn every_series_of_cloudwatch_is_in_the_table() {
-    let (queries, _) = exporters::queries("rds");
+    let (queries, _) = rds_exporter::queries();
     let metrics = queries.iter().flat_map(|query| &query.metrics);
     let declared = metrics.filter(|metric| matches!(metric.origin, catalogue::metric::Origin::CloudWatch(_)));
     let rows = rows();

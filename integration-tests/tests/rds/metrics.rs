@@ -207,7 +207,7 @@ async fn numbers_of_clusters_come_from_cloudwatch_too() {
 #[tokio::test]
 async fn the_metrics_files_say_what_is_served() {
     let (_aws, exporter, _) = started(ALL, &["--collect-latencies", "--collect-events"]).await;
-    let (queries, _) = exporters::queries("rds");
+    let (queries, _) = rds_exporter::queries();
     let declared = queries
         .iter()
         .flat_map(|query| query.metrics.iter().map(move |metric| (metric.series.to_string(), query)));

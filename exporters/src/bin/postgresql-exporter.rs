@@ -1,7 +1,0 @@
-//! Serves metrics of PostgreSQL servers to Prometheus.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    exporters::postgresql::cli::main()
-}

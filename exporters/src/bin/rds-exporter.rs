@@ -1,7 +1,0 @@
-//! Serves metrics of Amazon RDS and Aurora to Prometheus.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    exporters::rds::cli::main()
-}
