@@ -6,6 +6,10 @@ default:
 build:
     cargo run --quiet --package generator -- build
 
+# Writes the charts as packages to dist/charts: just package --release 1.2.3
+package *ARGS:
+    cargo run --quiet --package generator -- package {{ ARGS }}
+
 # Finds everything that is wrong with content/.
 check:
     cargo run --quiet --package generator -- check

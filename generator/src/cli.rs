@@ -15,6 +15,7 @@ use crate::tools::Tools;
 use crate::{check, mutate, new};
 
 mod build;
+mod package;
 mod site;
 
 /// Builds Helm charts from content/, checks it, and tests its rules.
@@ -62,6 +63,17 @@ enum Command {
         /// Folder with templates and static files that replace those of the theme.
         #[arg(long, value_name = "DIR")]
         theme: Option<PathBuf>,
+    },
+    /// Checks the content and writes each chart as a package: the same bytes for the same content.
+    #[command(after_help = "A package is what `helm push` and `helm install` take:\n  \
+        helm install postgresql dist/charts/prometheus-postgresql-alerts-chart-1.2.3.tgz")]
+    Package {
+        /// Version to stamp on the charts instead of the workspace's.
+        #[arg(long, value_name = "X.Y.Z", value_parser = semantic)]
+        release: Option<semver::Version>,
+        /// Where the packages go.
+        #[arg(long, value_name = "DIR", default_value = "dist/charts")]
+        out: PathBuf,
     },
     /// Shows the site while you write: builds it in memory, again at each save, and reloads the browser.
     #[command(
@@ -178,6 +190,7 @@ impl Cli {
                     theme: theme.as_deref(),
                 },
             ),
+            Command::Package { release, out } => package::run(&self.content, release.as_ref(), &out),
             Command::Serve { listen, theme, open, poll } => {
                 site::serve(self.content, theme, listen, open, poll)
             }

@@ -1,7 +1,7 @@
 //! The generator, in reading order: [`filled`], [`promql`], [`template`], [`sql`], [`markdown`] and [`links`] understand the
 //! languages of content; [`life`] evaluates a rule over its test; [`check`] judges content; [`render`] makes a [`tree`] of files from it; [`rule_tests`] proves
 //! its rules with the real engine, and [`mutate`] proves the tests; [`new`] writes skeletons; [`report`] prints what is wrong;
-//! [`edition`] puts the parts of a site together, [`serve`] shows it while it is written, [`versions`] makes one of each tag;
+//! [`package`] makes archives of charts; [`edition`] puts the parts of a site together, [`serve`] shows it while it is written, [`versions`] makes one of each tag;
 //! [`cli`] is what people type.
 
 pub mod check;
@@ -15,6 +15,7 @@ pub mod links;
 pub mod markdown;
 pub mod mutate;
 pub mod new;
+pub mod package;
 pub mod progress;
 pub mod promql;
 pub mod render;

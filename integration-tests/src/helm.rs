@@ -25,6 +25,38 @@ impl Helm {
         self.run(command, values, set)
     }
 
+    /// Renders a chart in a folder or a package.
+    pub fn template_of(&self, chart: &Path, set: &[&str]) -> Result<String> {
+        let mut command = Command::new(&self.0);
+        command.args(["template", "release"]).arg(chart);
+        self.run(command, None, set)
+    }
+
+    /// Packages a chart into a folder, as Helm does it itself; the file.
+    pub fn package(&self, chart: &Path, folder: &Path) -> Result<PathBuf> {
+        let mut command = Command::new(&self.0);
+        command.arg("package").arg(chart).arg("--destination").arg(folder);
+        self.run(command, None, &[])?;
+        only_file(folder)
+    }
+
+    /// Pushes a package to a repository of a registry without TLS.
+    pub fn push(&self, package: &Path, repository: &str) -> Result<String> {
+        let mut command = Command::new(&self.0);
+        command.arg("push").arg(package).args([repository, "--plain-http"]);
+        self.run(command, None, &[])
+    }
+
+    /// Pulls a chart from a registry without TLS into a folder; the package.
+    pub fn pull(&self, chart: &str, version: &str, folder: &Path) -> Result<PathBuf> {
+        let own = folder.join(chart.rsplit('/').next().unwrap_or_default());
+        std::fs::create_dir_all(&own)?;
+        let mut command = Command::new(&self.0);
+        command.args(["pull", chart, "--plain-http", "--version", version, "--destination"]).arg(&own);
+        self.run(command, None, &[])?;
+        only_file(&own)
+    }
+
     /// Renders a chart of another folder as a rule file.
     pub fn rules_of(&self, folder: &Path, chart: &str) -> Result<Vec<Value>> {
         let mut command = Command::new(&self.0);
@@ -73,6 +105,13 @@ impl Helm {
         }
         Ok(text(&output.stdout))
     }
+}
+
+/// The one file of a folder.
+fn only_file(folder: &Path) -> Result<PathBuf> {
+    let mut entries = std::fs::read_dir(folder)?;
+    let entry = entries.next().with_context(|| format!("nothing in `{}`", folder.display()))?;
+    Ok(entry?.path())
 }
 
 /// The generated charts.

@@ -1,4 +1,4 @@
-//! Actors for tests with the real programs: [`helm`] renders and lints, [`promtool`] judges rules, [`postgres`] is a
+//! Actors for tests with the real programs: [`helm`] renders and lints, a [`registry`] keeps charts, [`promtool`] judges rules, [`postgres`] is a
 //! server on a [`machine`] made from [`images`], [`exporter`] is a process that is scraped over [`http`],
 //! [`prometheus`] scrapes exporters and tells an [`alertmanager`], which calls a webhook,
 //! [`aws`] is an AWS account that a test makes up, [`moto`] one that others wrote; [`browser`] shows the site;
@@ -22,6 +22,7 @@ pub mod moto;
 pub mod postgres;
 pub mod prometheus;
 pub mod promtool;
+pub mod registry;
 pub mod scenario;
 pub mod setup;
 

@@ -1,4 +1,4 @@
-//! Finds or installs the programs that the tests need: Helm, promtool, Prometheus, Alertmanager, other exporters, moto, a
+//! Finds or installs the programs that the tests need: Helm, promtool, Prometheus, Alertmanager, a registry, other exporters, moto, a
 //! library that shifts clocks, a browser, and what judges pages in it.
 //!
 //! On Debian and Ubuntu they come from the package registries that the machine already uses. Only the browser and Java,
@@ -86,6 +86,15 @@ const PROGRAMS: &[Program] = &[
             package: "prometheus-alertmanager",
             path: "usr/bin/prometheus-alertmanager",
             share: "/usr/share/prometheus/alertmanager",
+        },
+    },
+    Program {
+        name: "docker-registry",
+        plain: "docker-registry",
+        origin: Origin::Package {
+            suite: "bookworm",
+            package: "docker-registry",
+            path: "usr/bin/docker-registry",
         },
     },
     Program {

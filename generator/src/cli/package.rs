@@ -1,0 +1,23 @@
+//! `dmf package`: the charts as packages.
+
+use std::path::Path;
+
+use super::{End, build, clean};
+use crate::package::packages;
+use crate::render::chart::{Release, render};
+
+/// Checks the content and writes a package of each chart to a folder.
+pub(super) fn run(content: &Path, release: Option<&semver::Version>, out: &Path) -> End {
+    let catalogue = match clean(content) {
+        Ok(catalogue) => catalogue,
+        Err(end) => return end,
+    };
+    let stamped = Release::default();
+    let version = release.map_or_else(|| stamped.version.to_owned(), ToString::to_string);
+    let charts = render(&catalogue, Release { version: &version, ..stamped });
+    let names = catalogue.components.iter().map(|component| &*component.about.chart);
+    match packages(&charts, names, &version) {
+        Ok(packages) => build::write(&packages, out),
+        Err(error) => End::Failed(format!("a chart cannot be packaged: {error}")),
+    }
+}
