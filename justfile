@@ -10,6 +10,26 @@ build:
 package *ARGS:
     cargo run --quiet --package generator -- package {{ ARGS }}
 
+# Builds the programs for release and packs each: dist/NAME-VERSION-linux-ARCHITECTURE.tar.gz
+dist:
+    cargo build --release --locked --package generator --package postgresql-exporter --package rds-exporter
+    for name in dmf postgresql-exporter rds-exporter; do just archive "$name"; done
+
+# Packs one program that is built for release; the same bytes for the same program.
+[private]
+archive NAME:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+    architecture=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
+    folder={{ NAME }}-$version-linux-$architecture
+    rm -rf "dist/$folder" && mkdir -p "dist/$folder"
+    cp target/release/{{ NAME }} LICENSE CHANGELOG.md "dist/$folder"
+    tar --create --directory dist --sort=name --owner=0 --group=0 --numeric-owner --mtime=@315532800 "$folder" |
+        gzip --no-name --best > "dist/$folder.tar.gz"
+    rm -r "dist/$folder"
+    echo "dist/$folder.tar.gz"
+
 # Finds everything that is wrong with content/.
 check:
     cargo run --quiet --package generator -- check

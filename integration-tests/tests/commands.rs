@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::Parser as _;
 use generator::cli::Cli;
-use integration_tests::setup::root;
+use integration_tests::setup::{self, root};
 use serde_json::Value;
 use walkdir::WalkDir;
 
@@ -28,6 +28,8 @@ fn mistake(line: &str) -> Option<String> {
         .split_whitespace()
         .take_while(|word| !["|", "&&", ">", "#", ";"].contains(word))
         .map(|word| word.trim_matches(['"', '\'']))
+        // What a variable of this name holds.
+        .map(|word| if word == "$VERSION" { "1.2.3" } else { word })
         .collect();
     match words[..] {
         ["just", recipe, ..] if recipe.starts_with(|c: char| c.is_ascii_lowercase()) => {
@@ -71,31 +73,95 @@ fn commands_of_the_texts_exist() {
     assert!(seen > 15, "{seen} commands are too few: the texts are read wrongly");
 }
 
+/// Name and content of each workflow.
+fn workflows() -> Vec<(String, Value)> {
+    let folder = fs::read_dir(root().join(".github/workflows")).unwrap();
+    let files = folder.map(|entry| entry.unwrap().path());
+    let read = |path: PathBuf| {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        (name, serde_yaml::from_str(&fs::read_to_string(path).unwrap()).unwrap())
+    };
+    files.map(read).collect()
+}
+
+/// What a job may write, and why it must.
+const WRITES: [(&str, &str, &[&str]); 2] = [
+    ("site", "deploy", &["pages", "id-token"]),
+    // The release itself, signatures without a key, and where each file was built.
+    ("release", "publish", &["contents", "id-token", "attestations"]),
+];
+
 #[test]
-fn the_workflow_runs_what_exists_and_may_do_little() {
-    let workflow: Value = serde_yaml::from_str(&read(".github/workflows/site.yaml")).unwrap();
-    assert_eq!(workflow["permissions"], serde_json::json!({}), "nothing is allowed by default");
-    let mut runs = 0;
-    for (name, job) in workflow["jobs"].as_object().unwrap() {
-        let allowed = job["permissions"].as_object().unwrap();
-        for (scope, right) in allowed {
-            let may_write = name == "deploy" && ["pages", "id-token"].contains(&scope.as_str());
-            assert!(right == "read" || may_write, "{name} may {right} {scope}");
-        }
-        for step in job["steps"].as_array().unwrap() {
-            if let Some(action) = step["uses"].as_str() {
-                let (owner, version) = action.split_once('@').unwrap();
-                assert!(owner.starts_with("actions/") && version.starts_with('v'), "{action}");
+fn the_workflows_run_what_exists_and_may_do_little() {
+    let mut runs = Vec::new();
+    for (workflow, content) in workflows() {
+        assert_eq!(
+            content["permissions"],
+            serde_json::json!({}),
+            "{workflow}: nothing is allowed by default"
+        );
+        for (name, job) in content["jobs"].as_object().unwrap() {
+            for (scope, right) in job["permissions"].as_object().unwrap() {
+                let may_write = WRITES
+                    .iter()
+                    .any(|(of, job, scopes)| of == &workflow && job == name && scopes.contains(&&**scope));
+                assert!(right == "read" || may_write, "{workflow}: {name} may {right} {scope}");
             }
-            for line in step["run"].as_str().into_iter().flat_map(str::lines) {
-                assert_eq!(mistake(line), None, "{line}");
-                runs += usize::from(line.contains("site versions"));
+            for step in job["steps"].as_array().unwrap() {
+                if let Some(action) = step["uses"].as_str() {
+                    let (_, commit) = action.split_once('@').unwrap();
+                    let is_commit = commit.len() == 40 && commit.chars().all(|c| c.is_ascii_hexdigit());
+                    assert!(is_commit, "{workflow}: {action} is not pinned by its commit");
+                }
+                for line in step["run"].as_str().into_iter().flat_map(str::lines) {
+                    assert_eq!(mistake(line), None, "{workflow}: {line}");
+                    runs.push((workflow.clone(), line.to_owned()));
+                }
             }
         }
     }
-    assert_eq!(runs, 1, "the site is built");
-    let build = workflow["jobs"]["build"]["steps"].as_array().unwrap();
+    for (workflow, command) in [
+        ("site", "site versions"),
+        ("test", ".ci/run"),
+        ("release", "just dist"),
+        ("release", "package --release"),
+    ] {
+        let found = runs.iter().any(|(name, line)| name == workflow && line.contains(command));
+        assert!(found, "{workflow} does not run `{command}`");
+    }
+    let (_, site) = workflows().into_iter().find(|(name, _)| name == "site").unwrap();
+    let build = site["jobs"]["build"]["steps"].as_array().unwrap();
     assert!(build.iter().any(|step| step["with"]["fetch-depth"] == 0), "versions are tags");
+}
+
+#[test]
+fn linters_of_workflows_find_nothing() {
+    for (program, arguments) in
+        [("zizmor", &["--offline", "--no-progress", ".github/workflows"][..]), ("actionlint", &[])]
+    {
+        let mut command = std::process::Command::new(setup::program(program).unwrap());
+        let output = command.args(arguments).current_dir(root()).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "{program}: {}{}", text(&output.stdout), text(&output.stderr));
+    }
+}
+
+#[test]
+fn rust_has_its_version_in_one_place() {
+    let toolchain = read("rust-toolchain.toml");
+    let line = toolchain.lines().find(|line| line.starts_with("channel")).unwrap();
+    let version = line.split('"').nth(1).unwrap().trim_end_matches(".0");
+    let pages =
+        WalkDir::new(root().join("content/pages")).into_iter().map(|entry| entry.unwrap().into_path());
+    let pages = pages.filter(|path| path.extension().is_some_and(|end| end == "md"));
+    let others =
+        ["README.md", "CONTRIBUTING.md", ".github/workflows/test.yml", ".github/workflows/release.yml"];
+    for path in pages.chain(others.map(|name| root().join(name))) {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(!text.contains(&format!("Rust {version}")), "{}: leave the version out", path.display());
+    }
+    // Cargo's own field cannot point to the file.
+    assert!(read("Cargo.toml").contains(&format!("rust-version = \"{version}\"\n")));
 }
 
 #[test]
