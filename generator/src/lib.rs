@@ -1,4 +1,4 @@
-//! The generator, in reading order: [`filled`], [`promql`], [`template`], [`sql`], [`markdown`] and [`links`] understand the
+//! The generator, in reading order: [`filled`], [`promql`], [`template`], [`sql`], [`psql`], [`markdown`] and [`links`] understand the
 //! languages of content; [`life`] evaluates a rule over its test; [`check`] judges content; [`render`] makes a [`tree`] of files from it; [`rule_tests`] proves
 //! its rules with the real engine, and [`mutate`] proves the tests; [`new`] writes skeletons; [`report`] prints what is wrong;
 //! [`package`] makes archives of charts; [`edition`] puts the parts of a site together, [`serve`] shows it while it is written, [`versions`] makes one of each tag;
@@ -18,6 +18,7 @@ pub mod new;
 pub mod package;
 pub mod progress;
 pub mod promql;
+pub mod psql;
 pub mod render;
 pub mod report;
 pub mod rule_tests;

@@ -37,6 +37,8 @@ fn package(tree: &Tree, chart: &str) -> io::Result<Vec<u8>> {
         header.set_size(bytes.len() as u64);
         header.set_mode(0o644);
         header.set_mtime(TIME);
+        header.set_uid(0);
+        header.set_gid(0);
         archive.append_data(&mut header, path, bytes)?;
     }
     archive.into_inner()?.finish()

@@ -118,13 +118,26 @@ pub fn escape_into(html: &mut String, text: &str) {
     html.push_str(rest);
 }
 
+/// What stands above the code of a figure.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Caption<'a> {
+    /// What it is.
+    pub title: &'a str,
+    /// Where the file is, for those who would rather run it than copy it.
+    pub file: Option<&'a str>,
+}
+
 /// A figure with code. `html` is the highlighted text.
-pub fn figure(language: &str, title: Option<&str>, dangerous: bool, html: &str) -> String {
+pub fn figure(language: &str, caption: Option<Caption>, dangerous: bool, html: &str) -> String {
     let language = escape(language);
     let class = if dangerous { "code danger" } else { "code" };
-    let caption = title.map_or(String::new(), |title| {
+    let caption = caption.map_or(String::new(), |Caption { title, file }| {
         let warning = if dangerous { " (this changes the server)" } else { "" };
-        format!("<figcaption>{}{warning}</figcaption>\n", escape(title))
+        let file = file.map_or(String::new(), |file| {
+            let name = escape(file.rsplit('/').next().unwrap_or(file));
+            format!(" <a class=\"file\" href=\"{}\">{name}</a>", escape(file))
+        });
+        format!("<figcaption><span>{}{warning}</span>{file}</figcaption>\n", escape(title))
     });
     format!(
         "<figure class=\"{class}\" data-lang=\"{language}\">{caption}<pre tabindex=\"0\"><code class=\"language-{language}\">{html}</code></pre></figure>\n"
@@ -409,7 +422,9 @@ impl Writer<'_> {
         {
             self.out.truncate(paragraph.start);
             let code = self.surroundings.highlight(listing.language, &listing.text);
-            self.out.push_str(&figure(listing.language, Some(label), listing.dangerous, &code));
+            let file = safe(&self.surroundings.link(destination));
+            let caption = Caption { title: label, file: Some(&file) };
+            self.out.push_str(&figure(listing.language, Some(caption), listing.dangerous, &code));
             return;
         }
         // A picture alone is a figure, and a figure is no part of a paragraph.
@@ -446,7 +461,8 @@ impl Writer<'_> {
         let known = !language.is_empty() && language.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         let language = if known { language } else { "text" };
         let html = self.surroundings.highlight(language, &code);
-        self.out.push_str(&figure(language, title, false, &html));
+        let caption = title.map(|title| Caption { title, file: None });
+        self.out.push_str(&figure(language, caption, false, &html));
     }
 
     fn end_picture(&mut self) {
@@ -572,7 +588,8 @@ mod tests {
     fn a_paragraph_that_is_a_link_to_sql_shows_it() {
         let shown = body("[Find them](a.sql)\n");
         assert!(
-            shown.contains("<figcaption>Find them</figcaption>") && shown.contains("SELECT 1"),
+            shown.contains("<figcaption><span>Find them</span> <a class=\"file\" href=\"")
+                && shown.contains("SELECT 1"),
             "{shown}"
         );
         assert!(!shown.contains("<p>"));

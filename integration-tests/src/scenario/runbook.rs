@@ -10,6 +10,7 @@ use catalogue::scenario::{Mitigation, Show};
 use catalogue::text::Text;
 use generator::links::Library;
 use generator::markdown::{Link, Outline};
+use generator::psql;
 use indexmap::IndexMap;
 use tokio_postgres::SimpleQueryMessage;
 
@@ -41,18 +42,9 @@ fn read(alert: &Alert, file: &str) -> Result<String> {
     std::fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))
 }
 
-/// The files of a runbook that only read.
+/// The files of a runbook that only read: one that needs variables of psql changes something, and is a mitigation.
 pub fn reading(alert: &Alert) -> Result<Vec<(String, String)>> {
-    Ok(files(alert)?.into_iter().filter(|(_, text)| !has_variables(text)).collect())
-}
-
-/// Whether a script needs variables of psql: then it changes something, and is a mitigation.
-fn has_variables(text: &str) -> bool {
-    let code = text.lines().filter(|line| !line.trim_start().starts_with("--"));
-    code.flat_map(|line| line.match_indices(':').map(move |(at, _)| (line, at))).any(|(line, at)| {
-        let after = line[at + 1..].chars().next();
-        !line[..at].ends_with(':') && after.is_some_and(|c| c.is_ascii_lowercase() || c == '\'' || c == '"')
-    })
+    Ok(files(alert)?.into_iter().filter(|(_, text)| psql::variables(text).is_empty()).collect())
 }
 
 /// Runs every file of the runbook that only reads, while the exporters scrape, until all show what they must.
@@ -157,19 +149,4 @@ pub async fn mitigate(stage: &Stage, alert: &Alert, steps: &[Mitigation], result
             .with_context(|| format!("`{file}` of the runbook"))?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn variables_of_psql_are_told_from_casts() {
-        assert!(
-            has_variables("SELECT f(:pid)")
-                && has_variables("SELECT f(:'slot')")
-                && has_variables("DROP INDEX :\"a\"")
-        );
-        assert!(!has_variables("-- psql -v :pid\nSELECT a::text, b ::regclass, '10:20'"));
-    }
 }

@@ -16,7 +16,7 @@ fn a_target_in_the_address_is_in_the_commands_and_in_what_is_copied() {
     assert!(shown.iter().all(|text| text == "db1.example.org"), "{shown:?}");
     tab.grant(&["clipboardReadWrite", "clipboardSanitizedWrite"]).unwrap();
     tab.eval(
-        "document.querySelector('figure .placeholder').closest('figure').querySelector('.copy').click()",
+        "document.querySelector('figure .placeholder[data-name=target]').closest('figure').querySelector('.copy').click()",
     )
     .unwrap();
     tab.until("document.querySelector('figure.is-copied') !== null").unwrap();
@@ -35,6 +35,54 @@ fn what_is_typed_is_filled_in_and_stands_in_the_address() {
     tab.write("db2").unwrap();
     assert!(tab.eval(SHOWN).unwrap().as_array().unwrap().iter().all(|text| text == "db2"));
     assert!(tab.text("location.href").unwrap().ends_with("?target=db2"));
+}
+
+/// The block of a page that ends a session.
+const TERMINATE: &str = "[...document.querySelectorAll('figure.code')].find(it => it.textContent.includes('pg_terminate_backend'))";
+
+#[test]
+fn a_command_with_a_blank_is_not_copied_and_asks_for_what_it_needs() {
+    let tab = tab();
+    tab.goto(&SITE.url(RUNBOOK)).unwrap();
+    tab.grant(&["clipboardReadWrite", "clipboardSanitizedWrite"]).unwrap();
+    tab.eval("navigator.clipboard.writeText('as before')").unwrap();
+    tab.eval(&format!("{TERMINATE}.querySelector('.copy').click()")).unwrap();
+    tab.until(&format!("{TERMINATE}.querySelector('.copy').textContent === 'Fill in pid'")).unwrap();
+    assert_eq!(tab.text("navigator.clipboard.readText()").unwrap(), "as before");
+    // The field beside the command has the focus.
+    assert_eq!(tab.eval(&format!("{TERMINATE}.contains(document.activeElement)")).unwrap(), true);
+    tab.write("4711").unwrap();
+    tab.eval(&format!("{TERMINATE}.querySelector('.copy').click()")).unwrap();
+    tab.until(&format!("{TERMINATE}.matches('.is-copied')")).unwrap();
+    let copied = tab.text("navigator.clipboard.readText()").unwrap();
+    assert!(copied.contains("SELECT pg_terminate_backend(4711) AS ended;"), "{copied}");
+    assert!(tab.text("location.search").unwrap().contains("pid=4711"));
+}
+
+#[test]
+fn the_example_of_somebody_elses_server_is_not_copied_from_a_runbook() {
+    let tab = tab();
+    let page = "runbooks/rds/RDSDiskSpaceLimit/index.html";
+    tab.grant(&["clipboardReadWrite", "clipboardSanitizedWrite"]).unwrap();
+    for (query, said) in [
+        ("?aws_region=eu-west-1", "Fill in dbidentifier"),
+        ("?aws_region=eu-west-1&dbidentifier=orders", "Copied"),
+    ] {
+        tab.goto(&SITE.url(&format!("{page}{query}"))).unwrap();
+        let block = "document.querySelector('figure .placeholder.is-example').closest('figure').querySelector('.copy')";
+        tab.eval(&format!("{block}.click()")).unwrap();
+        tab.until(&format!("{block}.textContent === {said:?}")).unwrap();
+    }
+}
+
+#[test]
+fn the_file_of_a_command_can_be_had() {
+    let tab = tab();
+    tab.goto(&SITE.url(RUNBOOK)).unwrap();
+    let link = tab.text(&format!("{TERMINATE}.querySelector('figcaption a').href")).unwrap();
+    assert!(link.ends_with("/terminate-session.sql"), "{link}");
+    let text = tab.text(&format!("fetch({link:?}).then(it => it.text())")).unwrap();
+    assert!(text.contains("SELECT pg_terminate_backend(:pid)"), "{text}");
 }
 
 #[test]

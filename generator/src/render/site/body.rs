@@ -12,7 +12,7 @@ use crate::highlight::highlight;
 use crate::links::Library;
 use crate::markdown::html::{Html, Listing, Surroundings, html};
 use crate::markdown::svg;
-use crate::sql;
+use crate::{psql, sql};
 
 /// Renders Markdown files of one catalogue.
 pub(super) struct Bodies<'a> {
@@ -80,7 +80,8 @@ impl Surroundings for Here<'_> {
         Some(Listing {
             language: "sql",
             dangerous: changes_something(&source.text),
-            text: source.text.clone(),
+            // On the page its variables are fields: what is copied must run as it stands.
+            text: psql::with_blanks(&source.text),
         })
     }
 

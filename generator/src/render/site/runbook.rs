@@ -13,7 +13,7 @@ use super::draft::Draft;
 use super::{Material, breakable, home, inline, paths, proof, rule, scale, timeline};
 use crate::highlight::highlight;
 use crate::life;
-use crate::markdown::html::{Entry, escape, figure};
+use crate::markdown::html::{Caption, Entry, escape, figure};
 use crate::promql::Promql;
 use crate::template::Template;
 
@@ -165,7 +165,8 @@ fn draft(
 }
 
 fn code(language: &str, title: Option<&str>, code: &str) -> String {
-    figure(language, title, false, &highlight(language, code)).trim_end().to_owned()
+    let caption = title.map(|title| Caption { title, file: None });
+    figure(language, caption, false, &highlight(language, code)).trim_end().to_owned()
 }
 
 /// What the page says below the runbook, for the table of contents.

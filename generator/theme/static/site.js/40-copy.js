@@ -18,24 +18,38 @@ function copyButtons() {
     var text = make('span', { textContent: 'Copy' });
     var button = make('button', { type: 'button', className: 'copy' }, [icon('copy'), text]);
     var caption = figure.querySelector('figcaption');
-    var what = caption ? caption.textContent.trim() : (figure.dataset.lang || 'code');
+    var what = caption ? caption.firstElementChild.textContent.trim() : (figure.dataset.lang || 'code');
     button.setAttribute('aria-label', 'Copy ' + what);
-    button.addEventListener('click', function () {
-      var open = all('.placeholder:not(.is-filled)', code).map(function (span) { return span.textContent; });
-      copyText(code.textContent.replace(/\n$/, '')).then(function () {
-        figure.classList.add('is-copied');
-        text.textContent = 'Copied';
-        button.querySelector('use').setAttribute('href', '#i-check');
-        say(open.length ? 'Copied. Still to be replaced: ' + open.join(', ') : 'Copied');
-      }, function () {
-        text.textContent = 'Not copied';
-        say('The browser did not allow copying');
-      });
-      setTimeout(function () {
-        figure.classList.remove('is-copied');
+    function shows(word, blocked) {
+      text.textContent = word;
+      figure.classList.toggle('is-blocked', blocked);
+      clearTimeout(back);
+      back = setTimeout(function () {
+        figure.classList.remove('is-copied', 'is-blocked');
         text.textContent = 'Copy';
         button.querySelector('use').setAttribute('href', '#i-copy');
-      }, 2500);
+      }, blocked ? 6000 : 2500);
+    }
+    var back;
+    button.addEventListener('click', function () {
+      // A command with a blank, or in a runbook with the example of somebody else's server, is not copied.
+      var blank = '.placeholder:not(.is-filled)' + (examplesArePlain ? ':not(.is-example)' : '');
+      var open = all(blank, code).map(function (span) { return span.dataset.name; });
+      if (open.length) {
+        shows('Fill in ' + open[0], true);
+        say('Not copied: fill in ' + open.filter(function (name, at) { return open.indexOf(name) === at; }).join(', '));
+        ask(open[0], figure);
+        return;
+      }
+      copyText(code.textContent.replace(/\n$/, '')).then(function () {
+        figure.classList.add('is-copied');
+        button.querySelector('use').setAttribute('href', '#i-check');
+        shows('Copied', false);
+        say('Copied');
+      }, function () {
+        shows('Not copied', false);
+        say('The browser did not allow copying');
+      });
     });
     figure.append(button);
   });
