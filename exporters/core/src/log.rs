@@ -39,7 +39,8 @@ pub fn start(level: Level, format: Format) {
         Level::Error => LevelFilter::ERROR,
     };
     // The libraries below speak of every packet; only this program's own words count.
-    let targets = tracing_subscriber::filter::Targets::new().with_target("exporters", level);
+    let crates = ["exporter_core", "postgresql_exporter", "rds_exporter"];
+    let targets = tracing_subscriber::filter::Targets::new().with_targets(crates.map(|name| (name, level)));
     let registry = tracing_subscriber::registry().with(targets);
     match format {
         Format::Json => {
