@@ -1,5 +1,7 @@
 //! Chart packages: the same bytes each time, and through a real registry back into both Helms.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::fs;
 use std::path::Path;
 
