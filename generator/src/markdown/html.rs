@@ -137,7 +137,7 @@ pub fn figure(language: &str, caption: Option<Caption>, dangerous: bool, html: &
             let name = escape(file.rsplit('/').next().unwrap_or(file));
             format!(" <a class=\"file\" href=\"{}\">{name}</a>", escape(file))
         });
-        format!("<figcaption><span>{}{warning}</span>{file}</figcaption>\n", escape(title))
+        format!("<figcaption>{}{warning}{file}</figcaption>\n", escape(title))
     });
     format!(
         "<figure class=\"{class}\" data-lang=\"{language}\">{caption}<pre tabindex=\"0\"><code class=\"language-{language}\">{html}</code></pre></figure>\n"
@@ -588,7 +588,7 @@ mod tests {
     fn a_paragraph_that_is_a_link_to_sql_shows_it() {
         let shown = body("[Find them](a.sql)\n");
         assert!(
-            shown.contains("<figcaption><span>Find them</span> <a class=\"file\" href=\"")
+            shown.contains("<figcaption>Find them <a class=\"file\" href=\"")
                 && shown.contains("SELECT 1"),
             "{shown}"
         );

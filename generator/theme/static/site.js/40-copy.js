@@ -18,7 +18,7 @@ function copyButtons() {
     var text = make('span', { textContent: 'Copy' });
     var button = make('button', { type: 'button', className: 'copy' }, [icon('copy'), text]);
     var caption = figure.querySelector('figcaption');
-    var what = caption ? caption.firstElementChild.textContent.trim() : (figure.dataset.lang || 'code');
+    var what = caption ? caption.firstChild.textContent.trim() : (figure.dataset.lang || 'code');
     button.setAttribute('aria-label', 'Copy ' + what);
     function shows(word, blocked) {
       text.textContent = word;
