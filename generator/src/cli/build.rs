@@ -46,14 +46,18 @@ struct Made {
     site: Option<Folder>,
 }
 
+/// The version to stamp: the one that was asked for, or the workspace's.
+pub(super) fn version(release: Option<&semver::Version>) -> String {
+    release.map_or_else(|| Release::default().version.to_owned(), ToString::to_string)
+}
+
 fn make(
     catalogue: &Catalogue,
     of_site: Option<(Result<Theme, String>, History)>,
     to: &To,
 ) -> Result<Made, String> {
-    let stamped = Release::default();
-    let version = to.release.as_ref().map_or_else(|| stamped.version.to_owned(), ToString::to_string);
-    let release = Release { version: &version, ..stamped };
+    let version = version(to.release.as_ref());
+    let release = Release { version: &version, ..Release::default() };
     let charts = render::chart::render(catalogue, release);
     let Some((theme, history)) = of_site else { return Ok(Made { charts, site: None }) };
     let url = to.base_url.map_or_else(

@@ -12,9 +12,8 @@ pub(super) fn run(content: &Path, release: Option<&semver::Version>, out: &Path)
         Ok(catalogue) => catalogue,
         Err(end) => return end,
     };
-    let stamped = Release::default();
-    let version = release.map_or_else(|| stamped.version.to_owned(), ToString::to_string);
-    let charts = render(&catalogue, Release { version: &version, ..stamped });
+    let version = build::version(release);
+    let charts = render(&catalogue, Release { version: &version, ..Release::default() });
     let names = catalogue.components.iter().map(|component| &*component.about.chart);
     match packages(&charts, names, &version) {
         Ok(packages) => build::write(&packages, out),

@@ -588,8 +588,7 @@ mod tests {
     fn a_paragraph_that_is_a_link_to_sql_shows_it() {
         let shown = body("[Find them](a.sql)\n");
         assert!(
-            shown.contains("<figcaption>Find them <a class=\"file\" href=\"")
-                && shown.contains("SELECT 1"),
+            shown.contains("<figcaption>Find them <a class=\"file\" href=\"") && shown.contains("SELECT 1"),
             "{shown}"
         );
         assert!(!shown.contains("<p>"));
