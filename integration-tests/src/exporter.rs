@@ -167,8 +167,9 @@ impl Exporter {
 
     /// The RDS exporter with these environment variables alone.
     pub fn rds_with(env: &[(String, String)]) -> Builder {
-        env.iter()
-            .fold(Self::binary("rds-exporter", false), |builder, (name, value)| builder.env(name, value))
+        // Each reload stands for minutes of a test.
+        let builder = Self::binary("rds-exporter", false).arg("--web.reload-interval=1ms");
+        env.iter().fold(builder, |builder, (name, value)| builder.env(name, value))
     }
 
     /// The same as it is released, to be measured.
@@ -276,8 +277,7 @@ pub fn cpu_of(stat: &str, fields: usize) -> Result<Duration> {
 fn binaries(optimized: bool) -> &'static PathBuf {
     static FOLDERS: [OnceLock<PathBuf>; 2] = [const { OnceLock::new() }; 2];
     FOLDERS[usize::from(optimized)].get_or_init(|| {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = std::process::Command::new(cargo);
+        let mut build = setup::cargo();
         build.args(["build", "--quiet", "--locked", "--bins"]);
         // The whole workspace has the features that its tests have: the AWS SDKs take minutes to compile twice.
         build.args(if optimized {
@@ -285,7 +285,7 @@ fn binaries(optimized: bool) -> &'static PathBuf {
         } else {
             &["--workspace"]
         });
-        let status = build.current_dir(setup::root()).status();
+        let status = build.status();
         assert!(status.is_ok_and(|status| status.success()), "the exporters do not build");
         // The programs of the tests are in target/debug, the tests in target/debug/deps.
         let own = std::env::current_exe().expect("a program knows its own path");

@@ -1,7 +1,7 @@
 //! Actors for tests with the real programs: [`helm`] renders and lints, a [`registry`] keeps charts, [`promtool`] judges rules, [`postgres`] is a
 //! server on a [`machine`] made from [`images`], [`exporter`] is a process that is scraped over [`http`],
 //! [`prometheus`] scrapes exporters and tells an [`alertmanager`], which calls a webhook,
-//! [`aws`] is an AWS account that a test makes up, [`moto`] one that others wrote; [`browser`] shows the site;
+//! [`aws`] is an AWS account that a test makes up, [`moto`] one that others wrote, [`proxy`] stands between; [`browser`] shows the site;
 //! [`scenario`] plays a scenario.yaml with all of them. [`setup`] installs programs, from [`debian`] among others.
 //! [`bulk`] and [`hugo`] are for the benchmark of the site.
 
@@ -14,14 +14,17 @@ pub mod bulk;
 pub mod debian;
 pub mod exporter;
 pub mod helm;
+pub mod hostile;
 pub mod http;
 pub mod hugo;
 pub mod images;
 pub mod machine;
 pub mod moto;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod prometheus;
 pub mod promtool;
+pub mod proxy;
 pub mod registry;
 pub mod scenario;
 pub mod setup;

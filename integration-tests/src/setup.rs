@@ -1,4 +1,4 @@
-//! Finds or installs the programs that the tests need: Helm, promtool, Prometheus, Alertmanager, a registry, other exporters, moto, a
+//! Finds or installs the programs that the tests need: Helm, promtool, Prometheus, Alertmanager, a registry, a pooler, other exporters, moto, a
 //! library that shifts clocks, a browser, and what judges pages in it.
 //!
 //! On Debian and Ubuntu they come from the package registries that the machine already uses. Only the browser and Java,
@@ -17,6 +17,20 @@ use crate::debian::{Suite, call, unpack};
 /// The repository.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap_or_default()
+}
+
+/// Cargo, in the repository and as a person would call it: build scripts that look at what `cargo test` says of its
+/// package would run again, and all that depends on them would be compiled anew.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let of_package = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+        if name.to_str().is_some_and(|name| of_package.iter().any(|start| name.starts_with(start))) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo.current_dir(root());
+    cargo
 }
 
 /// A program that the tests need.
@@ -40,6 +54,9 @@ enum Origin {
     /// The same of a program that reads files below an absolute path. They go into a folder of tools/ with the
     /// program's name, and the path in the program becomes one that leads to where it is started.
     Moved { suite: &'static str, package: &'static str, path: &'static str, share: &'static str },
+    /// A program and the libraries that few systems have, each a Debian package. They stay in a folder of tools/ with the
+    /// program's name, and a script starts the program with them.
+    Libraries { suite: &'static str, packages: &'static [&'static str], path: &'static str },
 }
 
 /// Programs that are installed into the system: name on the PATH, Debian packages.
@@ -89,6 +106,11 @@ const PROGRAMS: &[Program] = &[
         },
     },
     Program {
+        name: "amtool",
+        plain: "amtool",
+        origin: Origin::Package { suite: "sid", package: "prometheus-alertmanager", path: "usr/bin/amtool" },
+    },
+    Program {
         name: "docker-registry",
         plain: "docker-registry",
         origin: Origin::Package {
@@ -104,6 +126,15 @@ const PROGRAMS: &[Program] = &[
             suite: "sid",
             package: "prometheus-postgres-exporter",
             path: "usr/bin/prometheus-postgres-exporter",
+        },
+    },
+    Program {
+        name: "pgbouncer",
+        plain: "pgbouncer",
+        origin: Origin::Libraries {
+            suite: "bookworm",
+            packages: &["pgbouncer", "libevent-2.1-7", "libc-ares2"],
+            path: "usr/sbin/pgbouncer",
         },
     },
     Program {
@@ -270,6 +301,25 @@ fn install(program: &Program, tools: &Path) -> Result<()> {
             fs::rename(scratch.join(share.trim_start_matches('/')), folder)?;
             relocate(&scratch.join(path), share)?;
             scratch.join(path)
+        }
+        Origin::Libraries { suite, packages, path } => {
+            let folder = tools.join(program.name);
+            let _ = fs::remove_dir_all(&folder);
+            let suite = Suite::open(suite, &scratch.join("apt"))?;
+            for package in packages {
+                let archive = suite.download(package)?;
+                unpack(&archive, &folder)?;
+                fs::remove_file(archive)?;
+            }
+            let script = scratch.join(program.name);
+            let libraries = format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+            let name = program.name;
+            let text = format!(
+                "#!/bin/sh\nfolder=$(dirname \"$0\")/../{name}\n\
+                 LD_LIBRARY_PATH=$folder/{libraries} exec \"$folder/{path}\" \"$@\"\n"
+            );
+            fs::write(&script, text)?;
+            script
         }
     };
     fs::set_permissions(&unpacked, fs::Permissions::from_mode(0o755))?;

@@ -218,6 +218,28 @@ async fn the_configuration_is_read_again_and_mistakes_keep_the_old_one() {
     let stream = TcpStream::connect(&exporter.address).await.unwrap();
     assert_eq!(http::request(stream, "POST", "/-/reload", &[]).await.unwrap().status, 200);
     assert_eq!(names().await, ("c".to_owned(), 1.0));
+    // Who expects the others is told that they went on purpose.
+    let removed = async || {
+        let samples = exporter.scrape().await.unwrap();
+        let all = samples.all("pg_target_removed_timestamp_seconds", &[]);
+        let mut all: Vec<_> = all.map(|sample| (sample.labels["target"].clone(), sample.value)).collect();
+        all.sort_by(|one, other| one.0.cmp(&other.0));
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+        assert!(all.iter().all(|(_, at)| (now - 60.0..=now).contains(at)), "{all:?}");
+        all.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    assert_eq!(removed().await, ["a", "b"]);
+    for (text, expected) in [
+        (format!("targets:\n{}{}removed_targets: [gone]\n", target("c"), target("a")), &["b", "gone"][..]),
+        (format!("targets:\n{}", target("a")), &["b", "c", "gone"]),
+    ] {
+        write(folder.path(), "config.yml", &text);
+        exporter.signal(Signal::HUP).unwrap();
+        eventually!(format!("{expected:?}"), (removed().await == expected).then_some(()));
+    }
+    write(folder.path(), "config.yml", &format!("targets:\n{}removed_targets: [a]\n", target("a")));
+    exporter.signal(Signal::HUP).unwrap();
+    eventually!("both is refused", exporter.log().contains("take it out of one of them").then_some(()));
 }
 
 #[tokio::test]
@@ -259,6 +281,7 @@ async fn mistakes_are_one_line_and_exit_code_2() {
         "help: H\nsource: s\nscope: server\nmetrics: { up: { kind: gaug, help: h } }\nqueries: []\n",
     );
     let metrics = metrics.display().to_string();
+    let long = "x".repeat(1025);
     for (arguments, dsn, message) in [
         (
             vec!["--config.file", &targets],
@@ -266,9 +289,18 @@ async fn mistakes_are_one_line_and_exit_code_2() {
             "targets.yml:3:10: unknown connection parameter `sslmod`, did you mean `sslmode`?",
         ),
         (vec!["--config.file", "/none.yml"], "", "cannot read `/none.yml`"),
-        (vec!["--web.config.file", &web], "", "web.yml:1:24: the password of `a` is not a bcrypt hash"),
-        (vec!["--metrics", &metrics], "", "x.yaml:4:24: unknown kind `gaug`, did you mean `gauge`?"),
+        (
+            vec!["--web.config.file", &web],
+            "host=127.0.0.1",
+            "web.yml:1:24: the password of `a` is not a bcrypt hash",
+        ),
+        (
+            vec!["--metrics", &metrics],
+            "host=127.0.0.1",
+            "x.yaml:4:24: unknown kind `gaug`, did you mean `gauge`?",
+        ),
         (vec![], "postgresql://u:hunter2@h/d?sslrootcert=/none&sslmode=verify-full", "cannot read `/none`"),
+        (vec!["--target-name", &long], "host=127.0.0.1", "its name has 1025 bytes"),
         (vec![], "hunter2", "DATA_SOURCE_NAME: the connection string is neither"),
         (vec!["--web.listen-address", "nowhere:1"], "host=127.0.0.1", "cannot listen on `nowhere:1`"),
     ] {
@@ -290,7 +322,9 @@ async fn mistakes_are_one_line_and_exit_code_2() {
     let (code, _, said) = lonely().arg("--config.check").output().await.unwrap();
     assert_eq!((code, said.as_str()), (0, "the configuration is good\n"));
     let (code, _, said) = lonely().arg("--collector.conections").output().await.unwrap();
-    assert!(code == 2 && said.contains("'--collector.connections'"), "{said}");
+    assert!(code == 2 && said.contains("no collector `conections`: did you mean `connections`?"), "{said}");
+    let (code, _, said) = lonely().arg("--no-collector.nope").output().await.unwrap();
+    assert!(code == 2 && said.contains("no collector `nope`") && said.contains("stat_statements"), "{said}");
     let (code, help, _) = lonely().arg("--help").output().await.unwrap();
     assert!(
         code == 0 && help.contains("DATA_SOURCE_NAME") && help.contains("--collector.stat-statements")

@@ -247,7 +247,7 @@ async fn a_query_that_takes_too_long_is_cancelled_and_the_others_are_served() {
     for _ in 0..3 {
         let samples = exporter.scrape_within(Duration::from_secs(2)).await.unwrap();
         assert_eq!(up(&samples), 1.0);
-        assert!(samples.has("pg_connections_used", &[]));
+        assert!(samples.has("pg_connections_used", &[]), "{}", exporter.log());
         for name in ["a_slow", "z_slow"] {
             let labels = [("collector", name)];
             assert_eq!(samples.one("pg_scrape_collector_success", &labels), 0.0);
@@ -297,7 +297,7 @@ async fn what_a_query_returns_too_much_of_is_cut_and_counted() {
     let exporter = exporter(&server).arg("--metrics").arg(folder.path()).start().await.unwrap();
     let before = exporter.memory().unwrap();
     let samples = exporter.scrape().await.unwrap();
-    assert_eq!(samples.all("many_value", &[]).count(), 10_000);
+    assert_eq!(samples.all("many_value", &[]).count(), 10_000, "{}", exporter.log());
     let skipped = |collector: &str, reason: &str| {
         samples.one("pg_scrape_skipped_total", &[("collector", collector), ("reason", reason)])
     };

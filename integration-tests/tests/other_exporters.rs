@@ -37,35 +37,38 @@ fn names(samples: &Samples) -> BTreeSet<String> {
     samples.iter().map(|sample| sample.name.clone()).filter(|name| !own(name)).collect()
 }
 
-async fn in_postgres_exporter(major: u32) {
+/// With every grant that `check-grants` prints, or as a plain member of `pg_monitor`.
+async fn in_postgres_exporter(major: u32, granted: bool) {
     let server = Postgres::major(major).start().await.unwrap();
-    server
-        .sql("postgres", "CREATE TABLE t (id serial PRIMARY KEY); INSERT INTO t DEFAULT VALUES; ANALYZE t")
-        .await
-        .unwrap();
-    let grants = Exporter::postgresql().env("DATA_SOURCE_NAME", server.dsn("postgres")).arg("check-grants");
-    let (_, grants, _) = grants.output().await.unwrap();
-    let psql = format!("psql -X -h 127.0.0.1 -p {} -U postgres -f - <<'END'\n{grants}\nEND", server.port);
-    server.run(&psql).await.unwrap();
+    for database in ["one", "two", "three"] {
+        server.sql("postgres", &format!("CREATE DATABASE {database}")).await.unwrap();
+    }
+    for database in ["postgres", "one"] {
+        let table = "CREATE TABLE t (id serial PRIMARY KEY); INSERT INTO t DEFAULT VALUES; ANALYZE t";
+        server.sql(database, table).await.unwrap();
+    }
+    let dsn = server.dsn("postgres");
+    if granted {
+        let grants = Exporter::postgresql().env("DATA_SOURCE_NAME", &dsn).arg("check-grants");
+        let (_, grants, _) = grants.output().await.unwrap();
+        let psql = format!("psql -X -h 127.0.0.1 -p {} -U postgres -f - <<'END'\n{grants}\nEND", server.port);
+        server.run(&psql).await.unwrap();
+    }
     let folder = tempfile::tempdir().unwrap();
     let queries = folder.path().join("queries.yaml");
-    std::fs::write(
-        &queries,
-        file(&downloads(), &format!("downloads/postgres_exporter/queries-postgresql-{major}.yaml")),
-    )
-    .unwrap();
+    let which = if granted { "-with-grants" } else { "" };
+    let text =
+        file(&downloads(), &format!("downloads/postgres_exporter/queries-postgresql-{major}{which}.yaml"));
+    std::fs::write(&queries, &text).unwrap();
     std::fs::write(folder.path().join("empty.yml"), "{}\n").unwrap();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let address = format!("127.0.0.1:{port}");
     let mut command = tokio::process::Command::new(setup::root().join("tools/bin/postgres_exporter"));
-    let collectors = "database locks replication replication_slot roles stat_bgwriter stat_database stat_progress_vacuum stat_user_tables statio_user_tables wal";
-    command.args(collectors.split(' ').map(|name| format!("--no-collector.{name}")));
-    command.args([
-        "--disable-default-metrics",
-        "--disable-settings-metrics",
-        "--web.listen-address",
-        &address,
-    ]);
+    // The flags that the file asks for, and no other.
+    let flags =
+        text.lines().filter_map(|line| line.strip_prefix("#   --")).flat_map(|line| line.split(" --"));
+    command.args(flags.map(|flag| format!("--{flag}")));
+    command.args(["--web.listen-address", &address]);
     command
         .arg("--config.file")
         .arg(folder.path().join("empty.yml"))
@@ -76,8 +79,9 @@ async fn in_postgres_exporter(major: u32) {
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     let mut child = command.spawn().unwrap();
-    let text =
-        eventually!("postgres_exporter answers", http::get(&address, "/metrics", &[]).await.ok()).text();
+    let answer = eventually!("postgres_exporter answers", http::get(&address, "/metrics", &[]).await.ok());
+    let text = answer.text();
+    assert_eq!(answer.status, 200, "PostgreSQL {major}: {text}");
     let theirs = Samples::parse(&text);
     let errors = theirs.all("pg_exporter_last_scrape_error", &[]).map(|sample| sample.value).sum::<f64>();
     let mut said = String::new();
@@ -99,8 +103,7 @@ async fn in_postgres_exporter(major: u32) {
         let read = rules.alerts().any(|(_, alert)| alert.rule.expr.contains(name));
         assert!(!read, "a rule reads {name}, which the file lacks");
     }
-    let exporter =
-        Exporter::postgresql().env("DATA_SOURCE_NAME", server.dsn("postgres")).start().await.unwrap();
+    let exporter = Exporter::postgresql().env("DATA_SOURCE_NAME", &dsn).start().await.unwrap();
     // What is there for a moment only, such as a worker of autovacuum, one may see and the other not.
     let mut lacks: Vec<String>;
     let (ours, theirs) = eventually!(format!("all of ours on PostgreSQL {major}, it lacks {lacks:?}"), {
@@ -120,8 +123,13 @@ async fn in_postgres_exporter(major: u32) {
 #[tokio::test]
 async fn postgres_exporter_takes_the_queries() {
     for major in POSTGRESQL {
-        in_postgres_exporter(major).await;
+        in_postgres_exporter(major, true).await;
     }
+}
+
+#[tokio::test]
+async fn postgres_exporter_takes_the_queries_as_a_plain_member_of_pg_monitor() {
+    in_postgres_exporter(17, false).await;
 }
 
 /// The program is in no package registry that the tests can reach; what can be checked without it is the format.
@@ -157,4 +165,46 @@ fn collector_files_of_sql_exporter_have_its_form() {
             }
         }
     }
+}
+
+/// What the page says about each name of `postgres_exporter`, against what the collectors are.
+#[test]
+fn the_page_says_under_which_flag_each_name_is_served() {
+    let read = |path: &str| std::fs::read_to_string(setup::root().join(path)).unwrap();
+    let page = read("content/pages/postgresql-exporter.md");
+    let rows =
+        page.lines().filter_map(|line| line.trim().strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | "));
+    let ticked = |text: &str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let mut said = std::collections::BTreeMap::new();
+    for (flag, names) in rows
+        .filter(|(flag, names)| flag.contains("`--co") && names.contains("`pg_") || flag.starts_with("none"))
+    {
+        let flag = ticked(flag).pop().unwrap_or_default();
+        said.extend(
+            ticked(names).into_iter().map(|name| (name, Some(flag.clone()).filter(|flag| !flag.is_empty()))),
+        );
+    }
+    let (queries, _) = postgresql_exporter::queries();
+    for line in read("integration-tests/tests/values/postgres_exporter-names.txt").lines() {
+        if line.starts_with('#') {
+            continue;
+        }
+        let (name, labels) = line.split_once(' ').unwrap_or((line, ""));
+        let maker = queries.iter().find(|query| query.metrics.iter().any(|metric| &*metric.series == name));
+        let said = said.remove(name);
+        let Some(query) = maker else {
+            assert_eq!(said, Some(None), "{name} is not served, and the page does not say so");
+            continue;
+        };
+        let flag = match (query.default, query.compat) {
+            (true, false) => None,
+            (true, true) => Some("--compat".to_owned()),
+            (false, _) => Some(format!("--collector.{}", query.name.trim_start_matches("pg_"))),
+        };
+        assert_eq!(said, flag.map(Some), "{name}");
+        for label in labels.split(',').filter(|label| !label.is_empty()) {
+            assert!(query.labels.iter().any(|own| &**own == label), "{name} has no label {label}");
+        }
+    }
+    assert!(said.is_empty(), "names that postgres_exporter does not have: {said:?}");
 }

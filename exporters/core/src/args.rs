@@ -7,7 +7,7 @@ use catalogue::duration::PromDuration;
 use clap::Args;
 
 use crate::log::{Format, Level};
-use crate::serve::Listening;
+use crate::serve::{Listening, Reloads};
 
 /// Flags of the web server.
 #[derive(Debug, Clone, Args)]
@@ -22,6 +22,9 @@ pub struct Web {
     /// Take the sockets from systemd instead of listening.
     #[arg(long = "web.systemd-socket")]
     pub systemd_socket: bool,
+    /// Who may call `/-/reload`.
+    #[command(flatten)]
+    pub reloads: Reloads,
 }
 
 impl Web {
@@ -33,6 +36,7 @@ impl Web {
             web_config: self.web_config.clone(),
             tls: None,
             telemetry_path: self.telemetry_path.clone(),
+            reloads: self.reloads,
             grace,
         }
     }

@@ -1,6 +1,7 @@
 //! Configuration files: YAML through the same reader as the content, problems as single lines that never quote
 //! the file, for it may hold passwords.
 
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,11 +9,32 @@ use catalogue::problem::{Problem, Problems};
 use catalogue::source::Source;
 use catalogue::yaml::{self, Node};
 
-/// Reads a text file; the error is one line.
+/// The size of a file at most, in bytes; all certificate authorities of the world together have a quarter of it.
+const LONGEST: u64 = 1024 * 1024;
+
+/// Reads a text file; the error is one line. A device, a pipe or a socket is refused before it is opened, for it may
+/// never end, or never begin.
 pub fn read(path: &Path) -> Result<Arc<Source>, String> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+    let cannot = |why: &dyn std::fmt::Display| format!("cannot read `{}`: {why}", path.display());
+    if !std::fs::metadata(path).map_err(|error| cannot(&error))?.is_file() {
+        return Err(cannot(&"it is no plain file"));
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(|error| cannot(&error))?;
+    file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(|error| cannot(&error))?;
+    if bytes.len() as u64 > LONGEST {
+        return Err(cannot(&format_args!("it has more than {LONGEST} bytes")));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| cannot(&"it is not UTF-8"))?;
     Ok(Source::new(path, text.trim_start_matches('\u{feff}').replace("\r\n", "\n")))
+}
+
+/// Does work that reads files on a thread where it may take its time, so that nothing waits behind a slow disk.
+pub async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err("reading the files broke off".to_owned()))
 }
 
 /// Reads a YAML file with `decode`; the error lists every problem, one per line.
@@ -44,4 +66,33 @@ fn line(problem: &Problem) -> String {
 /// The first line of a file that holds a secret.
 pub fn secret(path: &Path) -> Result<String, String> {
     Ok(read(path)?.text.lines().next().unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_files_of_a_bounded_size_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let large = folder.path().join("large");
+        std::fs::File::create(&large).unwrap().set_len(1 << 40).unwrap();
+        let socket = folder.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for (path, why) in [
+            (Path::new("/dev/zero"), "it is no plain file"),
+            (folder.path(), "it is no plain file"),
+            (&socket, "it is no plain file"),
+            (&large, "it has more than 1048576 bytes"),
+            (&folder.path().join("none"), "No such file"),
+        ] {
+            let error = read(path).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+        let good = folder.path().join("good");
+        std::fs::write(&good, "\u{feff}word\r\nmore\n").unwrap();
+        assert_eq!(secret(&good).unwrap(), "word");
+        std::fs::write(&good, b"\xff").unwrap();
+        assert!(read(&good).unwrap_err().contains("it is not UTF-8"));
+    }
 }

@@ -1,10 +1,12 @@
-//! What the exporters share. In reading order: [`args`] and [`config`] say what is wanted, [`serve`] is the web server,
-//! [`scrape`] bounds a scrape, [`sample`] holds its samples, [`exposition`] writes them, [`log`] says what goes wrong.
+//! What the exporters share. In reading order: [`args`] and [`config`] say what is wanted, [`definitions`] which metrics,
+//! [`serve`] is the web server, [`removed`] which targets went on purpose, [`scrape`] bounds a scrape, [`sample`] holds its samples, [`exposition`] writes them, [`log`] says what goes wrong.
 
 pub mod args;
 pub mod config;
+pub mod definitions;
 pub mod exposition;
 pub mod log;
+pub mod removed;
 pub mod sample;
 pub mod scrape;
 pub mod serve;

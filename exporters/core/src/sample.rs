@@ -58,6 +58,7 @@ impl Table {
         Builder {
             table,
             limits,
+            last: None,
             seen: HashSet::new(),
             hasher: RandomState::new(),
             skipped: Skipped::default(),
@@ -89,6 +90,31 @@ impl Table {
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
+    }
+
+    /// The first rows in the order of their labels. Which ones these are does not depend on the order in which the
+    /// rows came, so that what is left out is the same each time.
+    #[must_use]
+    pub fn first(&self, rows: usize) -> Self {
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        if rows < order.len() {
+            order.select_nth_unstable_by(rows, |a, b| self.labels_of(*a).cmp(self.labels_of(*b)));
+            order.truncate(rows);
+            order.sort_unstable();
+        }
+        let (mut first, _) = Self::builder(Arc::clone(&self.families), Limits::default()).finish();
+        let width = self.families.len();
+        for row in order {
+            first.labels += self.labels_of(row);
+            first.ends.push(u32::try_from(first.labels.len()).unwrap_or(u32::MAX));
+            first.values.extend_from_slice(&self.values[row * width..(row + 1) * width]);
+        }
+        first
+    }
+
+    fn labels_of(&self, row: usize) -> &str {
+        let start = row.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.labels[start as usize..self.ends[row] as usize]
     }
 
     /// The samples of one family: escaped labels and value.
@@ -150,11 +176,13 @@ impl Skipped {
     }
 }
 
-/// Fills a [`Table`].
+/// Fills a [`Table`]. It takes up to twice the rows that it may keep, and then goes back to the first of them.
 #[derive(Debug)]
 pub struct Builder {
     table: Table,
     limits: Limits,
+    /// The last labels that were kept, once there were too many: no row behind them can be among the first.
+    last: Option<String>,
     seen: HashSet<u64>,
     hasher: RandomState,
     skipped: Skipped,
@@ -164,11 +192,10 @@ impl Builder {
     /// Takes a row: labels by name, one value per family. Empty label values are left out, as in Prometheus'
     /// data model; a NaN is an absent value.
     pub fn row<'a>(&mut self, labels: impl IntoIterator<Item = (&'a str, &'a str)>, values: &[f64]) {
-        let table = &mut self.table;
-        if table.ends.len() >= self.limits.rows {
-            self.skipped.limit += 1;
-            return;
+        if self.table.len() >= self.limits.rows.saturating_mul(2) {
+            self.cut();
         }
+        let table = &mut self.table;
         let start = table.labels.len();
         for (name, value) in labels {
             if value.len() > self.limits.label {
@@ -183,6 +210,11 @@ impl Builder {
             table.labels.truncate(start);
             return;
         };
+        if self.limits.rows == 0 || self.last.as_deref().is_some_and(|last| &table.labels[start..] > last) {
+            self.skipped.limit += 1;
+            table.labels.truncate(start);
+            return;
+        }
         if !self.seen.insert(self.hasher.hash_one(&table.labels[start..])) {
             self.skipped.duplicate += 1;
             table.labels.truncate(start);
@@ -198,8 +230,22 @@ impl Builder {
         self.skipped.nan += 1;
     }
 
+    /// Keeps the first rows only.
+    fn cut(&mut self) {
+        let over = self.table.len().saturating_sub(self.limits.rows);
+        if over == 0 {
+            return;
+        }
+        self.table = self.table.first(self.limits.rows);
+        self.skipped.limit += over as u64;
+        let kept = || (0..self.table.len()).map(|row| self.table.labels_of(row));
+        self.seen = kept().map(|labels| self.hasher.hash_one(labels)).collect();
+        self.last = kept().max().map(str::to_owned);
+    }
+
     /// The table, and what was left out.
-    pub fn finish(self) -> (Table, Skipped) {
+    pub fn finish(mut self) -> (Table, Skipped) {
+        self.cut();
         let mut table = self.table;
         table.labels.shrink_to_fit();
         table.ends.shrink_to_fit();
@@ -275,5 +321,27 @@ mod tests {
         assert_eq!(table.column(0).collect::<Vec<_>>(), [("x=\"1\"", 1.0), ("x=\"2\"", 4.0)]);
         assert_eq!(table.column(1).collect::<Vec<_>>(), [("x=\"2\"", 4.0)]);
         assert_eq!(skipped, Skipped { duplicate: 1, label: 1, limit: 1, nan: 1 });
+    }
+
+    #[test]
+    fn what_is_cut_does_not_depend_on_the_order_of_the_rows() {
+        let kept = |order: &mut dyn Iterator<Item = u32>| {
+            let mut builder = Table::builder(families(&["a"]), Limits { rows: 3, label: 9 });
+            for row in order {
+                builder.row([("x", format!("{row:02}").as_str())], &[f64::from(row)]);
+            }
+            let (table, skipped) = builder.finish();
+            let mut rows: Vec<_> = table.column(0).map(|(_, value)| value).collect();
+            rows.sort_by(f64::total_cmp);
+            (rows, skipped.limit)
+        };
+        let expected = (vec![0.0, 1.0, 2.0], 37);
+        assert_eq!(kept(&mut (0..40)), expected);
+        assert_eq!(kept(&mut (0..40).rev()), expected);
+        assert_eq!(kept(&mut (0..40).map(|row| row * 7 % 40)), expected);
+        let mut none = Table::builder(families(&["a"]), Limits { rows: 0, label: 9 });
+        none.row([("x", "1")], &[1.0]);
+        let (table, skipped) = none.finish();
+        assert_eq!((table.len(), skipped.limit), (0, 1));
     }
 }

@@ -14,16 +14,19 @@ const HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 /// Kept for sending the answer; of a very short time, a quarter.
 const MARGIN: Duration = Duration::from_millis(500);
 
+/// Who says less than this is taken to wait this long: nothing can be asked in less, and beginning costs the server.
+const FLOOR: Duration = Duration::from_millis(400);
+
 /// The time that a scrape may take: what the scraper waits, less a margin, and at most `limit`.
 pub fn budget(headers: &HeaderMap, limit: Duration) -> Duration {
     let seconds =
         headers.get(HEADER).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
     let wait = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    let wait = wait.filter(|wait| !wait.is_zero()).unwrap_or(limit);
+    let wait = wait.filter(|wait| !wait.is_zero()).unwrap_or(limit).max(FLOOR);
     wait.saturating_sub(MARGIN.min(wait / 4)).min(limit)
 }
 
-/// When a scrape must be over. A second scraper that has less time moves it forward for all.
+/// When a scrape must be over. A second scraper that has more time puts it off; nobody moves it forward.
 #[derive(Debug, Clone)]
 pub struct Deadline(watch::Receiver<Instant>);
 
@@ -70,8 +73,24 @@ pub struct SingleFlight<K, T> {
 
 #[derive(Debug)]
 struct Flight<T> {
-    deadline: watch::Sender<Instant>,
+    start: Instant,
+    deadline: Arc<watch::Sender<Instant>>,
     result: watch::Receiver<Option<Arc<T>>>,
+}
+
+impl<T> Clone for Flight<T> {
+    fn clone(&self) -> Self {
+        Self { start: self.start, deadline: Arc::clone(&self.deadline), result: self.result.clone() }
+    }
+}
+
+/// Why somebody who joined a flight has no result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missed {
+    /// The own time was over, and the flight goes on for others who have more.
+    TimeOver,
+    /// The work panicked.
+    Crashed,
 }
 
 impl<K, T> Default for SingleFlight<K, T> {
@@ -85,42 +104,65 @@ where
     K: std::hash::Hash + Eq + Clone + Send + 'static,
     T: Send + Sync + 'static,
 {
-    /// The result of the running work for `key`, or of `work`, which is started. `None` when the work panicked.
-    pub async fn join<F>(&self, key: K, budget: Duration, work: impl FnOnce(Deadline) -> F) -> Option<Arc<T>>
+    /// The result of the running work for `key`, or of `work`, which is started. From its start it has the time of who
+    /// has most; who has less leaves without it.
+    pub async fn join<F>(
+        &self,
+        key: K,
+        budget: Duration,
+        work: impl FnOnce(Deadline) -> F,
+    ) -> Result<Arc<T>, Missed>
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let mut result = self.start(key, budget, work);
-        loop {
-            if let Some(result) = result.borrow_and_update().as_ref() {
-                return Some(Arc::clone(result));
+        let now = Instant::now();
+        let at = now + budget;
+        let Flight { deadline, mut result, .. } = self.start(key, now, budget, work);
+        let landed = async {
+            loop {
+                if let Some(result) = result.borrow_and_update().as_ref() {
+                    return Ok(Arc::clone(result));
+                }
+                result.changed().await.map_err(|_| Missed::Crashed)?;
             }
-            result.changed().await.ok()?;
+        };
+        let over = async {
+            tokio::time::sleep_until(at).await;
+            // Whose time is that of the flight gets what there is when it ends.
+            let mut moves = deadline.subscribe();
+            let _ = moves.wait_for(|end| *end > at).await;
+        };
+        tokio::select! {
+            biased;
+            landed = landed => landed,
+            () = over => Err(Missed::TimeOver),
         }
     }
 
     fn start<F>(
         &self,
         key: K,
+        start: Instant,
         budget: Duration,
         work: impl FnOnce(Deadline) -> F,
-    ) -> watch::Receiver<Option<Arc<T>>>
+    ) -> Flight<T>
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let at = Instant::now() + budget;
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(flight) = running.get(&key) {
+            let at = flight.start + budget;
             flight.deadline.send_if_modified(|deadline| {
-                let earlier = at < *deadline;
-                *deadline = at.min(*deadline);
-                earlier
+                let later = at > *deadline;
+                *deadline = at.max(*deadline);
+                later
             });
-            return flight.result.clone();
+            return flight.clone();
         }
-        let (deadline, receiver) = watch::channel(at);
+        let (deadline, receiver) = watch::channel(start + budget);
         let (sender, result) = watch::channel(None);
-        running.insert(key.clone(), Flight { deadline, result: result.clone() });
+        let flight = Flight { start, deadline: Arc::new(deadline), result };
+        running.insert(key.clone(), flight.clone());
         let work = work(Deadline(receiver));
         let landing = Landing { running: Arc::clone(&self.running), key };
         tokio::spawn(async move {
@@ -128,7 +170,7 @@ where
             drop(landing);
             sender.send_replace(Some(value));
         });
-        result
+        flight
     }
 }
 
@@ -144,15 +186,26 @@ impl<K: std::hash::Hash + Eq, T> Drop for Landing<K, T> {
     }
 }
 
-/// Waiting times after failures: none after the first, then 1, 2, 4 seconds and so on up to a limit.
-#[derive(Debug, Default)]
+/// Waiting times after failures: none after the first, then some time, twice as long and so on up to a limit.
+#[derive(Debug, Clone)]
 pub struct Backoff {
+    first: Duration,
+    limit: Duration,
     failures: u32,
     until: Option<Instant>,
 }
 
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::between(Duration::from_secs(1), Duration::from_secs(30))
+    }
+}
+
 impl Backoff {
-    const LIMIT: Duration = Duration::from_secs(30);
+    /// One that waits for `first` after the second failure, and never longer than `limit`.
+    pub fn between(first: Duration, limit: Duration) -> Self {
+        Self { first, limit, failures: 0, until: None }
+    }
 
     /// Whether it is too early to try again.
     pub fn waits(&self) -> bool {
@@ -164,14 +217,14 @@ impl Backoff {
         self.failures = self.failures.saturating_add(1);
         let wait = match self.failures {
             1 => Duration::ZERO,
-            failures => Duration::from_secs(1 << (failures - 2).min(5)).min(Self::LIMIT),
+            failures => self.first.saturating_mul(1 << (failures - 2).min(16)).min(self.limit),
         };
         self.until = Some(Instant::now() + wait);
     }
 
     /// Notes a success.
     pub fn succeeded(&mut self) {
-        *self = Self::default();
+        *self = Self::between(self.first, self.limit);
     }
 }
 
@@ -192,6 +245,7 @@ mod tests {
         assert_eq!(asked("10"), Duration::from_millis(9_500));
         assert_eq!(asked("0.4"), Duration::from_millis(300));
         assert_eq!(asked("3600"), Duration::from_mins(1));
+        assert_eq!(asked("0.001"), Duration::from_millis(300));
         for odd in ["", "-1", "NaN", "inf", "0", "x", "1e300"] {
             assert_eq!(asked(odd), Duration::from_millis(59_500), "{odd}");
         }
@@ -199,7 +253,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn all_who_ask_at_once_share_one_run_and_the_shortest_time() {
+    async fn all_who_ask_at_once_share_one_run_and_each_has_its_own_time() {
         let flight = SingleFlight::default();
         let runs = Arc::new(AtomicU32::new(0));
         let work = |deadline: Deadline| {
@@ -210,23 +264,37 @@ mod tests {
             }
         };
         let start = Instant::now();
-        let (slow, quick) = tokio::join!(
-            flight.join("a", Duration::from_secs(10), work),
-            flight.join("a", Duration::from_secs(2), work)
-        );
-        assert_eq!((slow.as_deref(), quick.as_deref()), (Some(&false), Some(&false)));
-        assert_eq!(start.elapsed().as_secs(), 2);
+        let join = async |seconds| {
+            let result = flight.join("a", Duration::from_secs(seconds), work).await;
+            (result.map(|done| *done), start.elapsed().as_secs())
+        };
+        let all = tokio::join!(join(5), join(10), join(2), join(10));
+        let over = Err(Missed::TimeOver);
+        assert_eq!(all, ((over, 5), (Ok(false), 10), (over, 2), (Ok(false), 10)));
         assert_eq!(runs.load(Ordering::SeqCst), 1);
-        flight.join("a", Duration::from_secs(1), work).await;
+        let late = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            join(3).await
+        };
+        assert_eq!(tokio::join!(join(3), late), ((Ok(false), 13), (Ok(false), 13)));
         assert_eq!(runs.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn who_is_alone_gets_what_there_is_when_the_time_is_over() {
+        let flight = SingleFlight::default();
+        for key in 0..20 {
+            let work = |deadline: Deadline| async move { deadline.passed().await };
+            assert!(flight.join(key, Duration::from_millis(20), work).await.is_ok());
+        }
     }
 
     #[tokio::test]
     async fn a_crash_does_not_block_the_next() {
         let flight: SingleFlight<_, ()> = SingleFlight::default();
         let crash = |_| async { panic!("as intended by the test") };
-        assert!(flight.join(1, Duration::from_secs(1), crash).await.is_none());
-        assert!(flight.join(1, Duration::from_secs(1), |_| async {}).await.is_some());
+        assert!(flight.join(1, Duration::from_secs(1), crash).await.is_err());
+        assert!(flight.join(1, Duration::from_secs(1), |_| async {}).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]

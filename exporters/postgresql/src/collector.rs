@@ -1,16 +1,18 @@
 //! The collectors: one per metrics file, embedded or from a folder, switched on or off by flags.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use catalogue::metric::{Origin, Query, Role, Scope};
 use catalogue::problem::{Problem, Problems};
+use catalogue::source::Source;
 use catalogue::suggest::did_you_mean;
 
-use exporter_core::config;
+use super::queries_yaml::convert;
 use exporter_core::sample::Family;
+use exporter_core::{config, definitions};
 
 /// A query that runs on servers or in databases.
 #[derive(Debug)]
@@ -70,34 +72,53 @@ pub struct Definitions {
     pub collectors: BTreeMap<String, Arc<Collector>>,
     /// By name.
     pub own: BTreeMap<String, Arc<Collector>>,
+    /// What of a query file of `postgres_exporter` has no equal here.
+    pub notes: Vec<String>,
+}
+
+/// Files that add to the embedded ones.
+#[derive(Debug, Clone, Default)]
+pub struct Files {
+    /// A folder, the files in which replace embedded ones of the same name.
+    pub folder: Option<PathBuf>,
+    /// A query file of `postgres_exporter`.
+    pub queries: Option<PathBuf>,
+    /// Whether its queries run in every database.
+    pub every_database: bool,
+}
+
+impl Files {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.folder.is_none() && self.queries.is_none()
+    }
 }
 
 impl Definitions {
     /// The embedded files, and those of a folder, which replace embedded ones of the same name.
     pub fn read(folder: Option<&Path>) -> Result<Self, String> {
+        Self::of(&Files { folder: folder.map(Path::to_owned), ..Files::default() })
+    }
+
+    /// The embedded files, and more.
+    pub fn of(more: &Files) -> Result<Self, String> {
         let (mut queries, mut problems) = crate::queries();
-        if let Some(folder) = folder {
-            for path in files(folder)? {
-                let source = config::read(&path)?;
+        if let Some(folder) = &more.folder {
+            definitions::extend(&mut queries, folder, usable, &mut problems)?;
+        }
+        let mut notes = Vec::new();
+        if let Some(path) = &more.queries {
+            let converted = convert(&config::read(path)?, more.every_database, &series(&queries))?;
+            notes = converted.notes;
+            for (name, text) in converted.files {
+                let source = Source::new(path.join(format!("{name}.yaml")), text);
                 let Some(query) = Query::read(&source, &mut problems) else { continue };
                 usable(&query, &mut problems);
-                queries.retain(|known| known.name != query.name);
                 queries.push(query);
             }
         }
-        let mut producers: BTreeMap<&str, &Query> = BTreeMap::new();
-        for query in &queries {
-            for metric in &query.metrics {
-                if let Some(first) = producers.insert(&metric.series, query) {
-                    let message = format!("`{}` is produced by `{}` too", &*metric.series, first.name);
-                    problems.push(Problem::error("metric/duplicate", metric.key.place(), message));
-                }
-            }
-        }
-        if !problems.is_empty() {
-            return Err(config::describe(problems));
-        }
-        let mut definitions = Self { collectors: BTreeMap::new(), own: BTreeMap::new() };
+        let queries = definitions::checked(queries, problems)?;
+        let mut definitions = Self { collectors: BTreeMap::new(), own: BTreeMap::new(), notes };
         for query in queries {
             let kind = match query.scope {
                 Scope::Server | Scope::Database => &mut definitions.collectors,
@@ -107,6 +128,11 @@ impl Definitions {
             kind.insert(query.name.clone(), Arc::new(Collector { query, families }));
         }
         Ok(definitions)
+    }
+
+    /// Every series, with the collector that makes it.
+    pub fn series(&self) -> BTreeMap<String, String> {
+        series(self.collectors.values().chain(self.own.values()).map(|collector| &collector.query))
     }
 
     /// The collector that a flag or a `collect[]` parameter means.
@@ -120,20 +146,9 @@ impl Definitions {
     }
 }
 
-fn files(folder: &Path) -> Result<Vec<std::path::PathBuf>, String> {
-    let cannot = |error| format!("cannot read `{}`: {error}", folder.display());
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(cannot)? {
-        let path = entry.map_err(cannot)?.path();
-        if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
-            paths.push(path);
-        }
-    }
-    if paths.is_empty() {
-        return Err(format!("`{}` has no .yaml file", folder.display()));
-    }
-    paths.sort();
-    Ok(paths)
+fn series<'a>(queries: impl IntoIterator<Item = &'a Query>) -> BTreeMap<String, String> {
+    let all = queries.into_iter().flat_map(|query| query.metrics.iter().map(move |metric| (query, metric)));
+    all.map(|(query, metric)| (metric.series.to_string(), query.name.clone())).collect()
 }
 
 /// What only this exporter asks of a file.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use catalogue::decode::{Fields, entries, list};
+use catalogue::decode::{Fields, entries, list, text};
 use catalogue::problem::{Problem, Problems};
 use catalogue::text::Text;
 use catalogue::yaml::{Node, Value};
@@ -17,6 +17,8 @@ use exporter_core::config::{decode, read, secret};
 pub struct Config {
     /// The servers.
     pub targets: Vec<Server>,
+    /// Names of servers that are gone on purpose, so that no alert expects them.
+    pub removed_targets: Vec<String>,
     /// Credentials by the name that a probe gives.
     pub auth_modules: BTreeMap<String, AuthModule>,
 }
@@ -45,9 +47,16 @@ pub struct AuthModule {
     pub parameters: Dsn,
     /// A file with the password.
     pub password_file: Option<PathBuf>,
+    /// Patterns of hosts that may see the password; without them it goes nowhere, and SCRAM and certificates are used.
+    pub allowed_hosts: Option<Vec<String>>,
 }
 
 impl Config {
+    /// Whether it names nothing.
+    pub fn is_empty(&self) -> bool {
+        self.targets.is_empty() && self.auth_modules.is_empty()
+    }
+
     /// Reads the file. Relative paths in it start from its folder.
     pub fn read(path: &Path) -> Result<Self, String> {
         let source = read(path)?;
@@ -72,6 +81,7 @@ fn config(node: &Node, folder: &Path, problems: &mut Problems) -> Option<Config>
             targets.push(server);
         }
     }
+    let removed_targets = texts(&mut fields, "removed_targets");
     let mut auth_modules = BTreeMap::new();
     if let Some(node) = fields.optional("auth_modules") {
         for (name, node) in entries(node, fields.problems()) {
@@ -80,7 +90,7 @@ fn config(node: &Node, folder: &Path, problems: &mut Problems) -> Option<Config>
         }
     }
     fields.finish();
-    Some(Config { targets, auth_modules })
+    Some(Config { targets, removed_targets, auth_modules })
 }
 
 fn server(node: &Node, folder: &Path, problems: &mut Problems) -> Option<Server> {
@@ -89,8 +99,8 @@ fn server(node: &Node, folder: &Path, problems: &mut Problems) -> Option<Server>
     let dsn = fields.text("dsn");
     let dsn = fields.parse(dsn, Dsn::parse);
     let password_file = password_file(&mut fields, folder);
-    let include = patterns(&mut fields, "include_databases");
-    let exclude = patterns(&mut fields, "exclude_databases");
+    let include = texts(&mut fields, "include_databases");
+    let exclude = texts(&mut fields, "exclude_databases");
     let databases = (!include.is_empty() || !exclude.is_empty()).then_some(Databases { include, exclude });
     let collectors = fields.optional("collectors");
     let collectors = collectors.map_or(Vec::new(), |node| switches(node, fields.problems()));
@@ -103,7 +113,7 @@ fn server(node: &Node, folder: &Path, problems: &mut Problems) -> Option<Server>
     Some(Server { name: name?.to_string(), dsn: dsn?, password_file, databases, collectors, max_connections })
 }
 
-fn patterns(fields: &mut Fields, name: &'static str) -> Vec<String> {
+fn texts(fields: &mut Fields, name: &'static str) -> Vec<String> {
     fields.texts(name).iter().map(|text| text.to_string()).collect()
 }
 
@@ -149,10 +159,24 @@ fn auth_module(node: &Node, folder: &Path, problems: &mut Problems) -> Option<Au
         own.finish();
     }
     for (name, value) in fields.text_map("options") {
-        fields.parse(Some(value), |value| parameters.set(&name, value.to_owned()));
+        fields.parse(Some(value), |value| match name.as_str() {
+            "host" | "hostaddr" | "port" | "service" => {
+                Err(format!("`{name}` comes from the target of a probe"))
+            }
+            _ => parameters.set(&name, value.to_owned()),
+        });
     }
+    let allowed_hosts = fields.optional("allowed_hosts").map(|node| {
+        let patterns = list(node, fields.problems()).iter();
+        let patterns: Vec<_> = patterns.filter_map(|node| text(node, fields.problems())).collect();
+        if patterns.is_empty() {
+            let message = "`allowed_hosts` is empty: no host could be probed";
+            fields.problems().push(Problem::error("yaml/value", node.place(), message));
+        }
+        patterns.iter().map(|pattern| pattern.to_string()).collect()
+    });
     fields.finish();
-    Some(AuthModule { parameters, password_file: file })
+    Some(AuthModule { parameters, password_file: file, allowed_hosts })
 }
 
 #[cfg(test)]
@@ -173,7 +197,7 @@ mod tests {
         let config = read(
             "targets:\n  - name: db1\n    dsn: postgresql://mon@db1/app\n    password_file: word\n    exclude_databases: [t*]\n    \
              collectors: { stat_statements: true, wal: false }\n    max_connections: 2\n\
-             auth_modules:\n  m:\n    type: userpass\n    userpass: { username: u, password: p }\n    options: { sslmode: require }\n",
+             auth_modules:\n  m:\n    type: userpass\n    userpass: { username: u, password: p }\n    options: { sslmode: require }\n    allowed_hosts: [\"*.example\"]\n",
         );
         let config = config.unwrap();
         let server = &config.targets[0];
@@ -181,6 +205,7 @@ mod tests {
         assert_eq!(server.collectors, [("stat_statements".to_owned(), true), ("wal".to_owned(), false)]);
         assert_eq!((server.max_connections, server.password_file.is_some()), (Some(2), true));
         assert_eq!(config.auth_modules["m"].parameters.get("sslmode"), Some("require"));
+        assert_eq!(config.auth_modules["m"].allowed_hosts, Some(vec!["*.example".to_owned()]));
         assert_eq!(read("# nothing\n").unwrap(), Config::default());
     }
 
@@ -190,7 +215,7 @@ mod tests {
             ("targets:\n  - name: a\n    dns: x\n", "c.yml:3:5: unknown key `dns`"),
             (
                 "targets:\n  - { name: a, dsn: 'password=hunter2 x=1' }\n",
-                "c.yml:2:21: unknown connection parameter `x`",
+                "c.yml:2:21: unknown connection parameter behind the password",
             ),
             (
                 "targets:\n  - { name: a, dsn: host=x }\n  - { name: a, dsn: host=y }\n",
@@ -205,6 +230,14 @@ mod tests {
                 "c.yml:2:46: `0` is not a number",
             ),
             ("auth_modules: { m: { type: ldap, userpass: {} } }\n", "c.yml:1:28: unknown type `ldap`"),
+            (
+                "auth_modules: { m: { type: userpass, userpass: {}, allowed_hosts: [] } }\n",
+                "`allowed_hosts` is empty",
+            ),
+            (
+                "auth_modules: { m: { type: userpass, userpass: {}, options: { hostaddr: 1.2.3.4 } } }\n",
+                "`hostaddr` comes from the target",
+            ),
             ("targets: [\n", "c.yml:"),
         ] {
             let error = read(text).unwrap_err();

@@ -8,10 +8,18 @@ use std::time::Duration;
 use catalogue::need::Need;
 
 use super::collector::Collector;
+use super::doors::Greeting;
 use super::needs::{Have, monitor};
-use super::session::{Failure, quoted};
+use super::session::{Failure, Session, quoted};
 use super::target::Target;
 use exporter_core::scrape::Deadline;
+
+/// The databases that are wanted and can be entered.
+async fn databases(target: &Target, session: &Session, deadline: &Deadline) -> Result<Vec<String>, Failure> {
+    let listed = Greeting::ask(session, deadline).await?.databases.into_iter();
+    let open = listed.filter(|listed| listed.barred.is_none()).map(|listed| listed.name);
+    Ok(open.filter(|name| target.selection.databases.has(name)).collect())
+}
 
 /// The SQL for one server; `None` when nothing is missing.
 pub async fn check(target: &Target, patience: Duration) -> Result<Option<String>, Failure> {
@@ -39,7 +47,7 @@ pub async fn check(target: &Target, patience: Duration) -> Result<Option<String>
     let have = Have::ask(&mut session, &needs(&server), &deadline).await?;
     note(login.database(), &have, &server);
     if !needs(&database).is_empty() {
-        for name in target.selection.databases.of(session.databases(&deadline).await?) {
+        for name in databases(target, &session, &deadline).await? {
             let mut session = login.open(&name).await?;
             let have = Have::ask(&mut session, &needs(&database), &deadline).await?;
             note(&name, &have, &database);

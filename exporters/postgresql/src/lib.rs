@@ -1,16 +1,27 @@
 //! The PostgreSQL exporter.
 //!
-//! In reading order: [`cli`] and [`config`] say what is wanted, [`service`] answers the web server, [`target`] plans
-//! the scrape of one server, [`visit`] makes the round through its databases, [`slot`] holds a connection,
-//! [`session`] runs a query on it, [`rows`] turns the result into samples, [`outcome`] and [`report`] say how it went.
+//! In reading order: [`cli`] and [`config`] say what is wanted, [`service`] answers the web server, [`probe`] says what
+//! strangers may ask, [`target`] plans the scrape of one server, [`doors`] knows which databases let it in, [`visit`]
+//! makes the round through them, [`slot`] holds a connection, [`connect`] finds the way to it and [`wire`] goes it,
+//! [`auth_request`] watches over the login, [`bounded`] limits what may come, [`session`] runs a query, [`absent`] leaves
+//! out of it what the server does not have, [`rows`] turns the result into samples, [`refusal`] says why a login was
+//! refused, [`outcome`] and [`report`] say how it went. [`queries_yaml`] reads the query files of another exporter.
 
+pub mod absent;
+pub mod auth_request;
+pub mod bounded;
 pub mod cli;
 pub mod collector;
 pub mod config;
+pub mod connect;
+pub mod doors;
 pub mod dsn;
 pub mod grants;
 pub mod needs;
 pub mod outcome;
+pub mod probe;
+pub mod queries_yaml;
+pub mod refusal;
 pub mod report;
 pub mod rows;
 pub mod select;
@@ -20,6 +31,7 @@ pub mod slot;
 pub mod target;
 pub mod tls;
 pub mod visit;
+pub mod wire;
 
 use catalogue::Problems;
 use catalogue::metric::Query;

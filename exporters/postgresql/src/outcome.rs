@@ -1,6 +1,6 @@
 //! What became of each collector: results, failures, and what of an earlier result is still good.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,17 +32,18 @@ impl Cache {
         kept.is_none_or(|kept| kept.at.elapsed() + SLACK >= collector.interval())
     }
 
-    /// When a database was last read.
-    pub fn last_read(&self, database: &str) -> Option<Instant> {
-        let own = self.results.iter().filter(|((_, kept), _)| kept == database);
-        own.map(|(_, kept)| kept.at).max()
-    }
-
     /// Keeps a result; one of a collector without an interval would never be served again.
     fn keep(&mut self, collector: &Collector, database: &str, table: &Arc<Table>) {
         if !collector.interval().is_zero() {
             let key = (collector.name().to_owned(), database.to_owned());
             self.results.insert(key, Kept { table: Arc::clone(table), at: Instant::now() });
+        }
+    }
+
+    /// Keeps less of a result.
+    fn cut(&mut self, key: &(String, String), table: &Arc<Table>) {
+        if let Some(kept) = self.results.get_mut(key) {
+            kept.table = Arc::clone(table);
         }
     }
 
@@ -60,7 +61,7 @@ impl Cache {
     }
 
     /// Forgets databases that are gone, and results that nobody may see any more.
-    pub fn forget(&mut self, databases: &[String], collectors: &BTreeMap<String, Arc<Collector>>) {
+    pub fn forget(&mut self, databases: &BTreeSet<String>, collectors: &BTreeMap<String, Arc<Collector>>) {
         self.results.retain(|(name, database), kept| {
             let exists = database.is_empty() || databases.contains(database);
             let limit = collectors.get(name).map(|collector| collector.interval() * 2);
@@ -138,6 +139,48 @@ impl Outcome {
     }
 }
 
+/// The outcomes of a scrape, in the order of collectors and databases, with no more rows of a collector than it may
+/// have. What is too much is left out at the end of this order, whoever came first: the same in each scrape.
+#[derive(Debug, Default)]
+pub struct Outcomes {
+    by_place: BTreeMap<(String, String), Outcome>,
+    rows: BTreeMap<String, usize>,
+}
+
+impl Outcomes {
+    /// Adds one; `limit` is the most rows of its collector in all databases together.
+    pub fn add(&mut self, outcome: Outcome, limit: usize, cache: &mut Cache) {
+        let name = outcome.collector.name().to_owned();
+        let rows = outcome.table.as_ref().map_or(0, |table| table.len());
+        let sum = self.rows.entry(name.clone()).or_default();
+        *sum += rows;
+        let is_too_much = std::mem::replace(sum, limit.min(*sum)) > limit;
+        self.by_place.insert((name.clone(), outcome.database.clone()), outcome);
+        if is_too_much {
+            self.cut(&name, limit, cache);
+        }
+    }
+
+    fn cut(&mut self, name: &str, limit: usize, cache: &mut Cache) {
+        let mut left = limit;
+        let from = (name.to_owned(), String::new());
+        for (key, outcome) in self.by_place.range_mut(from..).take_while(|((of, _), _)| of == name) {
+            let Some(table) = &mut outcome.table else { continue };
+            if table.len() > left {
+                outcome.skipped.limit += (table.len() - left) as u64;
+                *table = Arc::new(table.first(left));
+                cache.cut(key, table);
+            }
+            left -= table.len();
+        }
+    }
+
+    /// All of them.
+    pub fn into_vec(self) -> Vec<Outcome> {
+        self.by_place.into_values().collect()
+    }
+}
+
 /// One collector over all databases.
 #[derive(Debug, Default)]
 pub struct Sum {
@@ -163,4 +206,42 @@ pub fn sums(outcomes: &[Outcome]) -> BTreeMap<&str, Sum> {
         sum.rows += outcome.table.as_ref().map_or(0, |table| table.len());
     }
     sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::collector::Definitions;
+    use super::*;
+
+    /// The rows that are served, by database, when results of ten rows come in this order.
+    fn served(order: &[&str], limit: usize) -> (Vec<(String, usize)>, u64) {
+        let definitions = Definitions::read(None).unwrap();
+        let collector = definitions.named("pg_index").unwrap();
+        let mut outcomes = Outcomes::default();
+        for database in order {
+            let mut builder = Table::builder(Arc::clone(&collector.families), Limits::default());
+            let values = vec![1.0; collector.families.len()];
+            for row in 0..10 {
+                builder.row([("relname", row.to_string().as_str())], &values);
+            }
+            let (table, skipped) = builder.finish();
+            let rows = Ok(Rows { table, skipped });
+            let mut cache = Cache::default();
+            let outcome = Outcome::of_run(collector, database, rows, Duration::ZERO, &mut cache);
+            outcomes.add(outcome, limit, &mut cache);
+        }
+        let outcomes = outcomes.into_vec();
+        let skipped = outcomes.iter().map(|outcome| outcome.skipped.limit).sum();
+        let rows = |outcome: Outcome| (outcome.database, outcome.table.map_or(0, |table| table.len()));
+        (outcomes.into_iter().map(rows).collect(), skipped)
+    }
+
+    #[test]
+    fn who_comes_first_does_not_decide_what_is_served() {
+        let expected = [("a", 10), ("b", 10), ("c", 5), ("d", 0)].map(|(name, rows)| (name.to_owned(), rows));
+        for order in [["a", "b", "c", "d"], ["d", "c", "b", "a"], ["c", "a", "d", "b"]] {
+            assert_eq!(served(&order, 25), (expected.to_vec(), 15), "{order:?}");
+        }
+        assert_eq!(served(&["b", "a"], 20).1, 0);
+    }
 }

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use super::collector::{Collector, Definitions};
 use super::outcome::{Outcome, sums};
+use super::refusal::Reason;
 use super::session::Failure;
 use exporter_core::exposition::Page;
+use exporter_core::removed::Removed;
 use exporter_core::sample::{Builder, Limits, Skipped, Table};
 
 /// What is known when a scrape ends.
@@ -25,6 +27,14 @@ pub struct Facts {
     pub expiry: Option<i64>,
     /// Logins that failed.
     pub login_failures: Vec<Failure>,
+    /// Databases that cannot be entered, as the catalogue says.
+    pub barred: BTreeMap<String, Reason>,
+    /// Databases that refused the last login.
+    pub refusals: BTreeMap<String, Failure>,
+    /// Collectors with functions and views that do not work on this server.
+    pub absent: BTreeSet<(String, String)>,
+    /// The database of the connection string, when it is a template.
+    pub template: Option<String>,
     /// Collectors with what they lack.
     pub missing: BTreeSet<(String, String)>,
 }
@@ -33,17 +43,17 @@ pub struct Facts {
 #[derive(Debug, Default)]
 pub struct Report {
     scrapes: u64,
-    connect_errors: BTreeMap<String, u64>,
+    connect_errors: BTreeMap<(String, Option<Reason>), u64>,
     errors: BTreeMap<(String, String), u64>,
     skipped: BTreeMap<String, Skipped>,
-    said: BTreeMap<String, String>,
+    said: BTreeMap<Subject, String>,
 }
 
 impl Report {
     /// Counts, logs what changed, and makes the exporter's own samples.
     pub fn page(
         &mut self,
-        target: &str,
+        target: (&str, &str),
         definitions: &Definitions,
         collectors: &[Arc<Collector>],
         outcomes: &Result<Vec<Outcome>, Failure>,
@@ -51,26 +61,12 @@ impl Report {
         compat: bool,
     ) -> Page {
         self.count(outcomes, facts);
-        self.log(target, outcomes, facts);
+        self.log(target.1, outcomes, facts);
         let mut page = OwnPage { target, definitions, page: Page::default() };
         let failed = outcomes
             .as_ref()
             .map_or(true, |outcomes| outcomes.iter().any(|outcome| outcome.failure.is_some()));
-        page.fill("exporter", |rows| {
-            rows.row(
-                &[],
-                &[
-                    ("up", flag(facts.up)),
-                    ("scrape_duration_seconds", facts.took.as_secs_f64()),
-                    ("scrape_timeout_seconds", facts.budget.as_secs_f64()),
-                    ("scrape_connections", if facts.up { number(facts.connections) } else { f64::NAN }),
-                    (
-                        "server_certificate_expiry_timestamp_seconds",
-                        facts.expiry.map_or(f64::NAN, |expiry| expiry as f64),
-                    ),
-                ],
-            );
-        });
+        page.server(facts);
         if compat {
             page.fill("exporter_compat", |rows| {
                 rows.row(
@@ -84,8 +80,9 @@ impl Report {
             });
         }
         page.fill("exporter_connect_errors", |rows| {
-            for (sqlstate, count) in &self.connect_errors {
-                rows.row(&[("sqlstate", sqlstate)], &[("connect_errors_total", *count as f64)]);
+            for ((sqlstate, reason), count) in &self.connect_errors {
+                let labels = [("sqlstate", sqlstate.as_str()), ("reason", name(*reason))];
+                rows.row(&labels, &[("connect_errors_total", *count as f64)]);
             }
         });
         page.fill("exporter_collectors", |rows| match outcomes {
@@ -122,6 +119,12 @@ impl Report {
                 rows.row(&[("collector", collector), ("need", need)], &[("missing_privilege", 1.0)]);
             }
         });
+        page.fill("exporter_missing_function", |rows| {
+            for (collector, function) in &facts.absent {
+                let labels = [("collector", collector.as_str()), ("function", function)];
+                rows.row(&labels, &[("missing_function", 1.0)]);
+            }
+        });
         page.fill("exporter_skipped", |rows| {
             for (collector, skipped) in &self.skipped {
                 for (reason, count) in skipped.reasons() {
@@ -140,13 +143,22 @@ impl Report {
                 rows.row(&[("datname", database)], &[("failed", 1.0)]);
             }
         });
+        page.fill("exporter_databases_refused", |rows| {
+            let refusals = facts.refusals.iter().map(|(database, failure)| (database, failure.reason));
+            for (database, reason) in
+                facts.barred.iter().map(|(name, reason)| (name, Some(*reason))).chain(refusals)
+            {
+                rows.row(&[("datname", database), ("reason", name(reason))], &[("refused", 1.0)]);
+            }
+        });
         page.page
     }
 
     fn count(&mut self, outcomes: &Result<Vec<Outcome>, Failure>, facts: &Facts) {
         self.scrapes += 1;
         for failure in &facts.login_failures {
-            *self.connect_errors.entry(failure.sqlstate.clone()).or_default() += 1;
+            let kind = (failure.sqlstate.clone(), failure.reason);
+            *self.connect_errors.entry(kind).or_default() += 1;
         }
         for outcome in outcomes.iter().flatten() {
             let collector = outcome.collector.name().to_owned();
@@ -161,48 +173,103 @@ impl Report {
 
     /// Each failure is said once, and its end.
     fn log(&mut self, target: &str, outcomes: &Result<Vec<Outcome>, Failure>, facts: &Facts) {
-        let mut now = BTreeMap::new();
-        match outcomes {
-            Err(failure) => {
-                now.insert(String::new(), failure.message.clone());
-            }
-            Ok(outcomes) => {
-                for outcome in outcomes {
-                    if let Some(failure) = &outcome.failure {
-                        now.entry(outcome.collector.name().to_owned()).or_insert_with(|| {
-                            match outcome.database.as_str() {
-                                "" => failure.message.clone(),
-                                database => format!("{} (database {database})", failure.message),
-                            }
-                        });
-                    }
+        let now = troubles(outcomes, facts);
+        for (subject, error) in now.iter().filter(|(subject, error)| self.said.get(*subject) != Some(*error))
+        {
+            let target_name = target;
+            match subject {
+                Subject::Server => tracing::error!(target_name, error, "server not scraped"),
+                Subject::Database(datname) => {
+                    tracing::warn!(target_name, datname, error, "database not entered");
                 }
-                for (collector, need) in &facts.missing {
-                    now.insert(
-                        format!("{collector} "),
-                        format!("missing: {need}; `check-grants` prints the SQL"),
-                    );
+                Subject::Collector(collector) | Subject::Lack(collector) => {
+                    tracing::warn!(target_name, collector, error, "collector failed");
                 }
+                Subject::Template => tracing::warn!(target_name, "{error}"),
             }
         }
-        for (what, message) in &now {
-            if self.said.get(what) != Some(message) {
-                match what.trim() {
-                    "" => tracing::error!(target_name = target, error = message, "server not scraped"),
-                    collector => {
-                        tracing::warn!(target_name = target, collector, error = message, "collector failed");
-                    }
+        // While the server is away, nothing is known about its collectors.
+        let over = self.said.keys().filter(|subject| outcomes.is_ok() && !now.contains_key(*subject));
+        for subject in over {
+            match subject {
+                Subject::Server => tracing::info!(target_name = target, "works again"),
+                Subject::Database(datname) => {
+                    tracing::info!(target_name = target, datname, "no longer refused");
                 }
-            }
-        }
-        for what in self.said.keys().filter(|what| !now.contains_key(*what)) {
-            // While the server is away, nothing is known about its collectors.
-            if outcomes.is_ok() {
-                tracing::info!(target_name = target, collector = what.trim(), "works again");
+                Subject::Collector(collector) | Subject::Lack(collector) => {
+                    tracing::info!(target_name = target, collector, "works again");
+                }
+                Subject::Template => {}
             }
         }
         self.said = now;
     }
+}
+
+/// What a line of the log is about.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Subject {
+    Server,
+    /// A database that cannot be entered.
+    Database(String),
+    Collector(String),
+    /// What a collector lacks.
+    Lack(String),
+    /// The database of the connection string is a template.
+    Template,
+}
+
+/// Everything that is wrong now, with what is to be said about it.
+fn troubles(outcomes: &Result<Vec<Outcome>, Failure>, facts: &Facts) -> BTreeMap<Subject, String> {
+    let mut now = BTreeMap::new();
+    let outcomes = match outcomes {
+        Err(failure) => return BTreeMap::from([(Subject::Server, failure.message.clone())]),
+        Ok(outcomes) => outcomes,
+    };
+    for (database, failure) in &facts.refusals {
+        now.insert(Subject::Database(database.clone()), failure.message.clone());
+    }
+    for (database, _) in facts.barred.iter().filter(|(_, reason)| **reason == Reason::Invalid) {
+        let message = "a DROP DATABASE was interrupted: drop it again";
+        now.insert(Subject::Database(database.clone()), message.to_owned());
+    }
+    for outcome in outcomes.iter().filter(|outcome| !facts.refusals.contains_key(&outcome.database)) {
+        let Some(failure) = &outcome.failure else { continue };
+        now.entry(Subject::Collector(outcome.collector.name().to_owned())).or_insert_with(|| {
+            match outcome.database.as_str() {
+                "" => failure.message.clone(),
+                database => format!("{} (database {database})", failure.message),
+            }
+        });
+    }
+    for (collector, need) in &facts.missing {
+        let message = format!("missing: {need}; `check-grants` prints the SQL");
+        now.insert(Subject::Lack(collector.clone()), message);
+    }
+    if let Some(template) = &facts.template {
+        let message = format!(
+            "the connection string names the database `{template}`, a template: `CREATE DATABASE` fails while somebody \
+             is connected to it, so the connection ends with each scrape; name another one, such as `postgres`"
+        );
+        now.insert(Subject::Template, message);
+    }
+    now
+}
+
+/// What is told about servers that were removed, each by its name under `label`.
+pub fn removed(label: &str, servers: &Removed<String>, definitions: &Definitions) -> Page {
+    let mut all = Page::default();
+    for (name, at) in servers.iter() {
+        let mut page = OwnPage { target: (label, name), definitions, page: Page::default() };
+        page.fill("exporter_removed", |rows| rows.row(&[], &[("target_removed_timestamp_seconds", at)]));
+        all.extend(page.page);
+    }
+    all
+}
+
+/// The value of the label `reason`: empty, and so absent, when no reason is known.
+fn name(reason: Option<Reason>) -> &'static str {
+    reason.map_or("", Reason::name)
 }
 
 fn flag(yes: bool) -> f64 {
@@ -215,12 +282,32 @@ fn number(count: usize) -> f64 {
 
 /// The page with the exporter's own families.
 struct OwnPage<'a> {
-    target: &'a str,
+    /// Name and value of the label that says which server is meant.
+    target: (&'a str, &'a str),
     definitions: &'a Definitions,
     page: Page,
 }
 
 impl OwnPage<'_> {
+    /// What is known about the server as a whole.
+    fn server(&mut self, facts: &Facts) {
+        self.fill("exporter", |rows| {
+            rows.row(
+                &[],
+                &[
+                    ("up", flag(facts.up)),
+                    ("scrape_duration_seconds", facts.took.as_secs_f64()),
+                    ("scrape_timeout_seconds", facts.budget.as_secs_f64()),
+                    ("scrape_connections", if facts.up { number(facts.connections) } else { f64::NAN }),
+                    (
+                        "server_certificate_expiry_timestamp_seconds",
+                        facts.expiry.map_or(f64::NAN, |expiry| expiry as f64),
+                    ),
+                ],
+            );
+        });
+    }
+
     /// Fills the families of one file.
     fn fill(&mut self, file: &str, rows: impl FnOnce(&mut OwnRows)) {
         let Some(definition) = self.definitions.own.get(file) else { return };
@@ -235,7 +322,8 @@ impl OwnPage<'_> {
 }
 
 struct OwnRows<'a> {
-    target: &'a str,
+    /// Name and value of the label that says which server is meant.
+    target: (&'a str, &'a str),
     definition: &'a Collector,
     builder: Builder,
 }
@@ -247,7 +335,7 @@ impl OwnRows<'_> {
         let value =
             |key: &str| values.iter().find(|(name, _)| *name == key).map_or(f64::NAN, |(_, value)| *value);
         let row: Vec<f64> = keys.map(value).collect();
-        let labels = std::iter::once(("target", self.target)).chain(labels.iter().copied());
+        let labels = std::iter::once(self.target).chain(labels.iter().copied());
         self.builder.row(labels, &row);
     }
 }

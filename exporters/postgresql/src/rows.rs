@@ -5,16 +5,19 @@
 use std::borrow::Cow;
 
 use catalogue::metric::Query;
+use catalogue::text::Text;
 use tokio_postgres::types::{FromSql, Type};
-use tokio_postgres::{Row, Statement};
+use tokio_postgres::{Row, SimpleQueryRow, Statement};
 
+use super::session::quoted;
 use exporter_core::sample::Builder;
 
 /// Where labels and values stand in the rows of a statement.
 #[derive(Debug, Clone)]
 pub struct Columns {
     labels: Vec<(String, usize, LabelType)>,
-    values: Vec<(usize, ValueType)>,
+    /// By metric; `None` for one that is absent.
+    values: Vec<Option<(usize, ValueType)>>,
 }
 
 impl Columns {
@@ -30,7 +33,10 @@ impl Columns {
         for label in &query.labels {
             let at = position(label)?;
             let Some(kind) = LabelType::of(columns[at].type_()) else {
-                return Err(format!("label `{label}` is of type {}: cast it to text", columns[at].type_()));
+                return Err(format!(
+                    "label `{label}` is of {}: cast it to text",
+                    described(columns[at].type_())
+                ));
             };
             labels.push((label.to_string(), at, kind));
         }
@@ -39,12 +45,12 @@ impl Columns {
             let at = position(&metric.key)?;
             let Some(kind) = ValueType::of(columns[at].type_()) else {
                 return Err(format!(
-                    "metric `{}` is of type {}: cast it to a number",
+                    "metric `{}` is of {}: cast it to a number",
                     &*metric.key,
-                    columns[at].type_()
+                    described(columns[at].type_())
                 ));
             };
-            values.push((at, kind));
+            values.push(Some((at, kind)));
         }
         let known = |name: &str| {
             query.labels.iter().any(|label| &**label == name)
@@ -56,11 +62,21 @@ impl Columns {
         Ok(Self { labels, values })
     }
 
+    /// Leaves out metrics, whatever the statement returns for them.
+    pub fn leave_out<'a>(&mut self, query: &Query, keys: impl Iterator<Item = &'a Text>) {
+        for key in keys {
+            let at = query.metrics.iter().position(|metric| *metric.key == **key);
+            if let Some(value) = at.and_then(|at| self.values.get_mut(at)) {
+                *value = None;
+            }
+        }
+    }
+
     /// Takes a row into a table.
     pub fn take(&self, row: &Row, into: &mut Builder, scratch: &mut Vec<f64>) {
         scratch.clear();
-        for (at, kind) in &self.values {
-            let value = raw(row, *at).map(|bytes| kind.value(bytes));
+        for column in &self.values {
+            let value = column.and_then(|(at, kind)| raw(row, at).map(|bytes| kind.value(bytes)));
             if value.is_some_and(f64::is_nan) {
                 into.not_a_number();
             }
@@ -75,6 +91,68 @@ impl Columns {
             })
             .collect();
         into.row(labels.iter().map(|(name, value)| (*name, value.as_ref())), scratch);
+    }
+}
+
+/// The name of a type; what [`super::bounded`] did not know it called `unknown`.
+fn described(kind: &Type) -> String {
+    if *kind == Type::UNKNOWN { "a type that is not built in".to_owned() } else { format!("type {kind}") }
+}
+
+/// The labels and values of a query as texts, for connections on which no type is known.
+#[derive(Debug)]
+pub struct Texts<'a> {
+    labels: Vec<&'a str>,
+    /// By metric; `None` for one that is absent.
+    values: Vec<Option<&'a str>>,
+}
+
+impl<'a> Texts<'a> {
+    /// Those that a metrics file declares, without some metrics.
+    pub fn of<'b>(query: &'a Query, without: impl Iterator<Item = &'b Text>) -> Self {
+        let labels = query.labels.iter().map(|label| &**label).collect();
+        let without: Vec<&str> = without.map(|key| &**key).collect();
+        let values = query.metrics.iter().map(|metric| &*metric.key);
+        Self { labels, values: values.map(|key| Some(key).filter(|key| !without.contains(key))).collect() }
+    }
+
+    /// A statement that returns them in their order.
+    pub fn question(&self, sql: &str) -> String {
+        let names = self.labels.iter().copied().map(Some).chain(self.values.iter().copied());
+        let column = |name: Option<&str>| {
+            name.map_or_else(|| "NULL".to_owned(), |name| format!("q.{}::text", quoted(name)))
+        };
+        let columns: Vec<_> = names.map(column).collect();
+        let sql = sql.trim_end().trim_end_matches(';');
+        format!("SELECT {} FROM (\n{sql}\n) AS q", columns.join(", "))
+    }
+
+    /// Takes a row into a table.
+    pub fn take(
+        &self,
+        row: &SimpleQueryRow,
+        into: &mut Builder,
+        scratch: &mut Vec<f64>,
+    ) -> Result<(), String> {
+        let text = |at: usize, name: &str| {
+            row.try_get(at).map_err(|_| format!("column `{name}` is missing, or is not text in UTF-8"))
+        };
+        let mut labels = Vec::with_capacity(self.labels.len());
+        for (at, name) in self.labels.iter().enumerate() {
+            labels.push((*name, text(at, name)?.unwrap_or_default()));
+        }
+        scratch.clear();
+        for (at, name) in self.values.iter().enumerate() {
+            let name = name.unwrap_or_default();
+            let value = text(self.labels.len() + at, name)?.map(str::parse::<f64>).transpose();
+            let value = value.map_err(|_| format!("metric `{name}` is not a number: cast it to one"))?;
+            if value.is_some_and(f64::is_nan) {
+                into.not_a_number();
+            }
+            scratch.push(value.unwrap_or(f64::NAN));
+        }
+        into.row(labels, scratch);
+        Ok(())
     }
 }
 
@@ -105,9 +183,7 @@ enum LabelType {
 impl LabelType {
     fn of(kind: &Type) -> Option<Self> {
         match *kind {
-            Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::CHAR | Type::UNKNOWN => {
-                Some(Self::Text)
-            }
+            Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::CHAR => Some(Self::Text),
             Type::BOOL => Some(Self::Bool),
             Type::INT2 | Type::INT4 | Type::INT8 | Type::OID => ValueType::of(kind).map(Self::Whole),
             _ => None,

@@ -18,6 +18,8 @@ pub struct Selection {
     pub max_connections: usize,
     /// Whether the exporter's own samples have the names of `postgres_exporter`, too.
     pub compat: bool,
+    /// Name of the label with the name of the server.
+    pub label: Arc<str>,
 }
 
 impl PartialEq for Selection {
@@ -30,6 +32,7 @@ impl PartialEq for Selection {
             && (self.limits.rows, self.limits.label) == (other.limits.rows, other.limits.label)
             && self.max_connections == other.max_connections
             && self.compat == other.compat
+            && self.label == other.label
     }
 }
 
@@ -76,18 +79,15 @@ pub struct Databases {
 }
 
 impl Databases {
-    /// Those that are wanted, of those that there are.
-    pub fn of(&self, databases: Vec<String>) -> Vec<String> {
-        let any = |patterns: &[String], name: &str| patterns.iter().any(|pattern| matches(pattern, name));
-        let wanted = |name: &String| {
-            (self.include.is_empty() || any(&self.include, name)) && !any(&self.exclude, name)
-        };
-        databases.into_iter().filter(wanted).collect()
+    /// Whether a database is wanted.
+    pub fn has(&self, name: &str) -> bool {
+        let any = |patterns: &[String]| patterns.iter().any(|pattern| matches(pattern, name));
+        (self.include.is_empty() || any(&self.include)) && !any(&self.exclude)
     }
 }
 
 /// Whether a name fits a pattern with `*`.
-fn matches(pattern: &str, name: &str) -> bool {
+pub fn matches(pattern: &str, name: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == name };
     let Some(mut name) = name.strip_prefix(start) else { return false };
     loop {
@@ -128,8 +128,10 @@ mod tests {
     fn databases_are_chosen_by_pattern() {
         let of = |include: &[&str], exclude: &[&str]| {
             let list = |patterns: &[&str]| patterns.iter().map(|text| (*text).to_owned()).collect();
-            let all = ["app", "app_test", "postgres", "a*b"].map(str::to_owned).to_vec();
-            Databases { include: list(include), exclude: list(exclude) }.of(all).join(" ")
+            let databases = Databases { include: list(include), exclude: list(exclude) };
+            let wanted =
+                ["app", "app_test", "postgres", "a*b"].into_iter().filter(|name| databases.has(name));
+            wanted.collect::<Vec<_>>().join(" ")
         };
         assert_eq!(of(&[], &[]), "app app_test postgres a*b");
         assert_eq!(of(&["app*"], &["*test"]), "app");

@@ -1,27 +1,28 @@
 //! The exporter as the web server sees it: all targets, single targets, probes, reload.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::time::Instant;
 
-use super::collector::Definitions;
+use super::collector::{Definitions, Files};
 use super::config::{AuthModule, Config, Server};
 use super::dsn::{Dsn, Environment};
+use super::probe::{self, Probed};
+use super::report;
 use super::select::{Databases, Selection, Switches};
 use super::session::Login;
 use super::target::Target;
+use exporter_core::config::off_thread;
 use exporter_core::exposition::{Own, Page};
+use exporter_core::removed::Removed;
 use exporter_core::sample::Limits;
 use exporter_core::serve::{About, Exporter, Future_, Refusal};
 
-/// Probed servers that are remembered, so that their connections can be used again.
-const PROBED: usize = 256;
-
-/// A server that nobody probes for this long is forgotten.
-const FORGOTTEN: Duration = Duration::from_mins(10);
+/// There is nothing to do, and nobody is guessed at.
+const NOTHING: &str = "no server is configured: set DATA_SOURCE_NAME, or PGHOST and the other variables of libpq, or \
+    name a file with `targets` or `auth_modules` in --config.file";
 
 /// What was built.
 const BUILD: [(&str, &str); 3] = [
@@ -39,12 +40,14 @@ const BUILD: [(&str, &str); 3] = [
 /// What the command line says.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Folder with metrics files that add to or replace the embedded ones.
-    pub metrics: Option<std::path::PathBuf>,
+    /// Metrics files that add to or replace the embedded ones.
+    pub files: Files,
     /// The configuration file.
     pub config_file: Option<std::path::PathBuf>,
-    /// The server that the environment describes: its name, connection string and password file.
-    pub environment: Option<Server>,
+    /// The servers that the environment describes: their name, connection string and password file.
+    pub environment: Vec<Server>,
+    /// Name of the label with the name of a server.
+    pub label: Arc<str>,
     /// Which collectors are on.
     pub switches: Switches,
     /// Which databases are read, where a target does not say.
@@ -63,11 +66,8 @@ pub struct Service {
     options: Options,
     own: Own,
     setup: RwLock<Arc<Setup>>,
-    probed: Mutex<Probed>,
+    probed: Probed,
 }
-
-/// Servers by the target and the module that a probe named, with the time of the last one.
-type Probed = HashMap<(String, String), (Arc<Target>, Instant)>;
 
 /// One reading of the configuration.
 #[derive(Debug)]
@@ -75,26 +75,33 @@ pub struct Setup {
     definitions: Arc<Definitions>,
     /// The servers of `/metrics`.
     pub targets: Vec<Arc<Target>>,
-    auth_modules: std::collections::BTreeMap<String, AuthModule>,
+    auth_modules: BTreeMap<String, AuthModule>,
+    /// The servers that an earlier reading had, or that are said to be removed.
+    removed: Removed<String>,
+    /// Whether the configuration file names anything.
+    is_configured: bool,
 }
 
 impl Setup {
     /// Reads everything. Targets of an earlier reading that are still the same are kept, with their connections.
     pub fn read(options: &Options, before: Option<&Self>) -> Result<Self, String> {
         let definitions = match before {
-            Some(before) if options.metrics.is_none() => Arc::clone(&before.definitions),
-            _ => Arc::new(Definitions::read(options.metrics.as_deref())?),
+            Some(before) if options.files.is_empty() => Arc::clone(&before.definitions),
+            _ => Arc::new(Definitions::of(&options.files)?),
         };
         let config = options.config_file.as_deref().map(Config::read).transpose()?.unwrap_or_default();
+        if config.is_empty() && before.is_some_and(|before| before.is_configured) {
+            return Err("the configuration file is empty, or is being written".to_owned());
+        }
+        let is_configured = !config.is_empty();
         let mut servers = config.targets;
-        if let Some(server) = &options.environment {
-            servers.insert(0, server.clone());
-        } else if servers.is_empty() && config.auth_modules.is_empty() {
-            servers.push(Server::of(String::new(), Dsn::default(), None));
+        servers.splice(0..0, options.environment.clone());
+        if servers.is_empty() && config.auth_modules.is_empty() {
+            return Err(NOTHING.to_owned());
         }
         let mut targets = Vec::new();
         for server in servers {
-            let target = target(options, &definitions, server)?;
+            let target = Arc::new(target(options, &definitions, server, Environment::of_process())?);
             let known = before.and_then(|before| before.targets.iter().find(|known| known.is_same(&target)));
             targets.push(known.map_or(target, Arc::clone));
         }
@@ -102,7 +109,37 @@ impl Setup {
         if let Some(twice) = targets.iter().find(|target| !names.insert(target.name.as_str())) {
             return Err(format!("two targets have the name `{}`", twice.name));
         }
-        Ok(Self { definitions, targets, auth_modules: config.auth_modules })
+        if let Some(both) = config.removed_targets.iter().find(|name| names.contains(name.as_str())) {
+            return Err(format!(
+                "`{both}` is under `targets` and under `removed_targets`: take it out of one of them"
+            ));
+        }
+        let read: Vec<_> = targets.iter().map(|target| target.name.clone()).collect();
+        let gone = before.into_iter().flat_map(|before| &before.targets).map(|target| target.name.clone());
+        let removed = before.map_or_else(Removed::default, |before| before.removed.clone());
+        let removed = removed.after(gone, &config.removed_targets, &read);
+        Ok(Self { definitions, targets, auth_modules: config.auth_modules, removed, is_configured })
+    }
+
+    /// Says in the log what will be done, and with which logins.
+    pub fn announce(&self) {
+        for target in &self.targets {
+            let login = &target.login;
+            tracing::info!(
+                target_name = target.name,
+                server = login.address(),
+                user = login.user(),
+                database = login.database(),
+                "this server is read"
+            );
+        }
+        for (module, _) in self.auth_modules.iter().filter(|(_, module)| module.allowed_hosts.is_none()) {
+            tracing::warn!(
+                module,
+                "this auth_module has no `allowed_hosts`: it logs in with SCRAM or a certificate only, wherever a \
+                 probe sends it"
+            );
+        }
     }
 }
 
@@ -113,14 +150,26 @@ impl Server {
     }
 }
 
-fn target(options: &Options, definitions: &Arc<Definitions>, server: Server) -> Result<Arc<Target>, String> {
-    let environment = Environment::of_process();
+fn target(
+    options: &Options,
+    definitions: &Arc<Definitions>,
+    server: Server,
+    environment: Environment,
+) -> Result<Target, String> {
     let named = |error: String| match server.name.as_str() {
         "" => error,
         name => format!("target `{name}`: {error}"),
     };
     let dsn = server.dsn.completed(&environment).map_err(named)?;
     let name = if server.name.is_empty() { dsn.address() } else { server.name.clone() };
+    let longest = options.limits.label;
+    if name.len() > longest {
+        let start: String = name.chars().take(40).collect();
+        return Err(format!(
+            "target `{start}…`: its name has {} bytes, and a label value {longest} at most: give it a shorter name",
+            name.len()
+        ));
+    }
     let mut switches = options.switches.clone();
     switches.by_name.extend(server.collectors);
     let selection = Selection {
@@ -129,6 +178,7 @@ fn target(options: &Options, definitions: &Arc<Definitions>, server: Server) -> 
         limits: options.limits,
         max_connections: server.max_connections.unwrap_or(options.max_connections),
         compat: switches.compat,
+        label: Arc::clone(&options.label),
     };
     let login = Login::new(dsn, environment, server.password_file, options.timeout).map_err(named)?;
     Ok(Target::new(name, login, selection, Arc::clone(definitions)))
@@ -142,7 +192,7 @@ impl Service {
             options,
             own: Own::new("postgresql_exporter", &BUILD),
             setup: RwLock::new(Arc::new(setup)),
-            probed: Mutex::default(),
+            probed: Probed::default(),
         })
     }
 
@@ -156,47 +206,31 @@ impl Service {
         if let Some(known) = setup.targets.iter().find(|known| known.name == target && module.is_empty()) {
             return Ok(Arc::clone(known));
         }
-        let key = (target.to_owned(), module.to_owned());
-        let mut probed = self.probed.lock().unwrap_or_else(PoisonError::into_inner);
-        probed.retain(|_, (_, used)| used.elapsed() < FORGOTTEN);
-        if let Some((known, used)) = probed.get_mut(&key) {
-            *used = Instant::now();
-            return Ok(Arc::clone(known));
-        }
-        let new = self.to_probe(setup, target, module)?;
-        if probed.len() >= PROBED {
-            let oldest = probed.iter().min_by_key(|(_, (_, used))| *used).map(|(key, _)| key.clone());
-            oldest.map(|oldest| probed.remove(&oldest));
-        }
-        probed.insert(key, (Arc::clone(&new), Instant::now()));
-        Ok(new)
+        self.probed.get(target, module, || self.to_probe(setup, target, module).map(Arc::new))
     }
 
-    fn to_probe(&self, setup: &Setup, target: &str, module: &str) -> Result<Arc<Target>, Refusal> {
-        // `host:port/database` is a URI without its scheme.
-        let complete = target.contains("://") || target.contains('=');
-        let text = if complete { target.to_owned() } else { format!("postgresql://{target}") };
-        let mut dsn = Dsn::parse(&text).map_err(|error| Refusal::bad_request(format!("target: {error}")))?;
-        let mut password_file = None;
-        match setup.auth_modules.get(module) {
-            Some(module) => {
-                dsn.overlay(&module.parameters);
-                password_file.clone_from(&module.password_file);
-            }
-            None if module.is_empty() && complete => {}
-            None if module.is_empty() => {
-                let names: Vec<_> = setup.targets.iter().map(|target| target.name.as_str()).collect();
-                let message = format!(
-                    "`{target}` is no configured target ({}), and no auth_module says how to log in",
-                    names.join(", ")
-                );
-                return Err(Refusal::bad_request(message));
-            }
-            None => return Err(Refusal::bad_request(format!("no auth_module has the name `{module}`"))),
+    fn to_probe(&self, setup: &Setup, target: &str, module: &str) -> Result<Target, Refusal> {
+        if module.is_empty() {
+            let names: Vec<_> = setup.targets.iter().map(|target| target.name.as_str()).collect();
+            return Err(Refusal::bad_request(format!(
+                "this is no configured target ({}), and no auth_module says how to log in",
+                names.join(", ")
+            )));
         }
-        let name = dsn.address();
-        let server = Server::of(name, dsn, password_file);
-        self::target(&self.options, &setup.definitions, server).map_err(Refusal::bad_request)
+        let Some(known) = setup.auth_modules.get(module) else {
+            let message = format!("no auth_module has the name `{}`", module.escape_debug());
+            return Err(Refusal::bad_request(message));
+        };
+        let (dsn, methods) = probe::login(target, known)?;
+        let server = Server::of(dsn.address(), dsn, known.password_file.clone());
+        // What is wrong now is wrong with files of the module, which are no business of who probes.
+        let made = self::target(&self.options, &setup.definitions, server, Environment::default());
+        let mut made = made.map_err(|error| {
+            tracing::error!(module, %error, "an auth_module cannot be used");
+            Refusal::unavailable("the auth_module cannot be used; the log of the exporter says why")
+        })?;
+        made.login = made.login.answering(methods);
+        Ok(made.fleeting())
     }
 }
 
@@ -234,6 +268,9 @@ impl Exporter for Service {
             for page in join_all(scrapes).await {
                 all.extend(page);
             }
+            if only.is_none() {
+                all.extend(report::removed(&self.options.label, &setup.removed, &setup.definitions));
+            }
             Ok(all)
         })
     }
@@ -262,9 +299,11 @@ impl Exporter for Service {
 
     fn reload(&self) -> Future_<'_, Result<(), String>> {
         Box::pin(async move {
-            let setup = Setup::read(&self.options, Some(&self.setup()))?;
+            let (options, before) = (self.options.clone(), self.setup());
+            let setup = off_thread(move || Setup::read(&options, Some(&before))).await?;
+            setup.announce();
             *self.setup.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
-            self.probed.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            self.probed.clear();
             Ok(())
         })
     }

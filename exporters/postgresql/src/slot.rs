@@ -15,7 +15,8 @@ use exporter_core::scrape::{Backoff, Deadline};
 pub struct Slot {
     state: State,
     backoff: Backoff,
-    last: Option<Failure>,
+    /// The last login, when it failed: to which database, and why.
+    last: Option<(String, Failure)>,
 }
 
 #[derive(Debug, Default)]
@@ -49,12 +50,25 @@ impl Drop for Login_ {
 }
 
 impl Slot {
-    /// The database of the connection that is open here.
+    /// The database of the connection that is open here, or that is being opened.
     pub fn database(&self) -> Option<&str> {
         match &self.state {
             State::Open(open) if !open.session.is_closed() => Some(&open.session.database),
+            State::Opening(login) => Some(&login.database),
             _ => None,
         }
+    }
+
+    /// Whether a connection is open.
+    pub fn is_open(&self) -> bool {
+        matches!(&self.state, State::Open(open) if !open.session.is_closed())
+    }
+
+    /// Why no login to this database is tried now. What a database had against a login counts for this one only.
+    pub fn rests(&self, database: &str) -> Option<&Failure> {
+        let (to, failure) = self.last.as_ref()?;
+        let counts = self.backoff.waits() && (to == database || !failure.is_of_database());
+        counts.then_some(failure)
     }
 
     /// Whether a connection is open or being opened.
@@ -65,6 +79,13 @@ impl Slot {
     /// Closes the connection.
     pub fn clear(&mut self) {
         self.state = State::Empty;
+    }
+
+    /// Gives up a login that is under way.
+    pub fn give_up(&mut self) {
+        if matches!(self.state, State::Opening(_)) {
+            self.clear();
+        }
     }
 
     /// The connection that is open here.
@@ -89,15 +110,15 @@ impl Slot {
         };
         // A login to another database cannot be taken back without leaving it behind on the server.
         if let (State::Opening(_), false) = (&self.state, fits) {
-            self.settle(deadline).await?;
+            let settled = self.settle(deadline).await;
+            if matches!(self.state, State::Opening(_)) {
+                return settled.and(Err(Failure::new("08006", "another login does not come to an end")));
+            }
         }
         if !fits {
             self.state = State::Empty;
-            if self.backoff.waits() {
-                return Err(self
-                    .last
-                    .clone()
-                    .unwrap_or_else(|| Failure::new("08001", "waiting after a failure")));
+            if let Some(failure) = self.rests(database) {
+                return Err(failure.clone());
             }
             let (login, to) = (login.clone(), database.to_owned());
             let task = tokio::spawn(async move { login.open(&to).await });
@@ -113,6 +134,7 @@ impl Slot {
         let Some(result) = deadline.within(&mut login.task).await else {
             return Err(Failure::new("08006", "the server does not answer to the login"));
         };
+        let database = login.database.clone();
         match result.unwrap_or_else(|_| Err(Failure::new("08006", "the login broke off"))) {
             Ok(session) => {
                 self.backoff.succeeded();
@@ -121,8 +143,11 @@ impl Slot {
                 Ok(())
             }
             Err(failure) => {
+                if self.last.as_ref().is_some_and(|(to, _)| *to != database && failure.is_of_database()) {
+                    self.backoff.succeeded();
+                }
                 self.backoff.failed();
-                self.last = Some(failure.clone());
+                self.last = Some((database, failure.clone()));
                 self.state = State::Empty;
                 Err(failure)
             }

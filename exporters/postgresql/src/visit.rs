@@ -1,6 +1,6 @@
 //! The round through the databases: each is visited once, by as many connections as there may be.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,10 +9,12 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
+use super::absent::Absent;
 use super::collector::Collector;
+use super::doors::Doors;
 use super::needs::Have;
-use super::outcome::{Cache, Outcome};
-use super::session::{Failure, Login};
+use super::outcome::{Cache, Outcome, Outcomes};
+use super::session::{Failure, Login, Rows, Session};
 use super::slot::{Open, Slot};
 use exporter_core::sample::Limits;
 use exporter_core::scrape::Deadline;
@@ -28,31 +30,27 @@ pub struct Tour<'a> {
     journal: Mutex<Journal>,
 }
 
-/// What a tour brings home.
+/// What a tour starts with and brings home.
 #[derive(Debug, Default)]
 pub struct Journal {
     /// The results that may be served again.
     pub cache: Cache,
+    /// What was seen of the databases.
+    pub doors: Doors,
+    /// What became of each collector.
+    pub outcomes: Outcomes,
     /// Collectors that could not run, with what they lack.
     pub missing: BTreeSet<(String, String)>,
+    /// Collectors with functions and views that do not work here.
+    pub absent: BTreeSet<(String, String)>,
     /// Logins to databases that failed.
     pub login_failures: Vec<Failure>,
-    /// Rows so far, by collector.
-    rows: BTreeMap<String, usize>,
-}
-
-impl Journal {
-    fn count(&mut self, outcome: &Outcome) {
-        let rows = outcome.table.as_ref().map_or(0, |table| table.len());
-        *self.rows.entry(outcome.collector.name().to_owned()).or_default() += rows;
-    }
 }
 
 impl<'a> Tour<'a> {
-    /// A tour that starts with the results of earlier ones.
-    pub fn new(login: &'a Login, limits: Limits, cache: Cache, deadline: &'a Deadline) -> Self {
-        let journal = Mutex::new(Journal { cache, ..Journal::default() });
-        Self { login, limits, deadline, journal }
+    /// A tour that starts with what earlier ones left.
+    pub fn new(login: &'a Login, limits: Limits, journal: Journal, deadline: &'a Deadline) -> Self {
+        Self { login, limits, deadline, journal: Mutex::new(journal) }
     }
 
     /// The end.
@@ -64,15 +62,13 @@ impl<'a> Tour<'a> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn add(&self, outcome: Outcome) {
+        let Journal { outcomes, cache, .. } = &mut *self.journal();
+        outcomes.add(outcome, self.limits.rows, cache);
+    }
+
     /// Runs collectors one after the other on an open connection.
-    pub async fn run_all(
-        &self,
-        open: &mut Open,
-        have: &Have,
-        collectors: &[Arc<Collector>],
-        database: &str,
-    ) -> Vec<Outcome> {
-        let mut outcomes = Vec::with_capacity(collectors.len());
+    pub async fn run_all(&self, open: &mut Open, have: &Have, collectors: &[Arc<Collector>], database: &str) {
         for collector in collectors {
             if let Some(need) = have.lacks(&collector.query.needs) {
                 let mut journal = self.journal();
@@ -81,19 +77,22 @@ impl<'a> Tour<'a> {
                 continue;
             }
             let outcome = self.run(open, collector, database).await;
-            self.journal().count(&outcome);
-            outcomes.push(outcome);
+            let absent = &open.session.absent;
+            let mut journal = self.journal();
+            for dependency in absent.of(&collector.query) {
+                journal.absent.insert((collector.name().to_owned(), dependency.name.to_string()));
+            }
+            if absent.takes_all(&collector.query) {
+                journal.cache.keep_nothing(collector, database);
+                continue;
+            }
+            drop(journal);
+            self.add(outcome);
         }
-        outcomes
     }
 
     async fn run(&self, open: &mut Open, collector: &Arc<Collector>, database: &str) -> Outcome {
-        let (due, rows) = {
-            let journal = self.journal();
-            let rows = journal.rows.get(collector.name()).copied().unwrap_or(0);
-            (journal.cache.is_due(collector, database), rows)
-        };
-        if !due {
+        if !self.journal().cache.is_due(collector, database) {
             return Outcome::of_cache(collector, database, &self.journal().cache);
         }
         if self.deadline.left().is_zero() {
@@ -104,121 +103,139 @@ impl<'a> Tour<'a> {
             let failure = Failure::new("08006", "the connection is gone");
             return Outcome::of_failure(collector, database, failure, &self.journal().cache);
         }
-        let limits = Limits { rows: self.limits.rows.saturating_sub(rows), ..self.limits };
         let start = Instant::now();
-        let result = open.session.run(collector, limits, self.deadline).await;
+        let result = self.query(&mut open.session, collector).await;
         Outcome::of_run(collector, database, result, start.elapsed(), &mut self.journal().cache)
     }
 
+    /// Runs a query. One that fails for something that this server does not have runs without it.
+    async fn query(&self, session: &mut Session, collector: &Collector) -> Result<Rows, Failure> {
+        if session.absent.takes_all(&collector.query) {
+            return Err(Failure::new("0A000", "this server has nothing of it"));
+        }
+        let result = session.run(collector, self.limits, self.deadline).await;
+        match result {
+            Err(failure) if session.absent.may_explain(&failure, &collector.query) => {
+                match Absent::ask(session, &collector.query, self.deadline).await {
+                    Ok(true) if session.absent.takes_all(&collector.query) => Err(failure),
+                    Ok(true) => session.run(collector, self.limits, self.deadline).await,
+                    _ => Err(failure),
+                }
+            }
+            result => result,
+        }
+    }
+
     /// Runs the collectors in each of the databases.
-    pub async fn visit(
-        &self,
-        slots: &mut [Slot],
-        databases: Vec<String>,
-        collectors: &[Arc<Collector>],
-    ) -> Vec<Outcome> {
+    pub async fn visit(&self, slots: &mut [Slot], databases: Vec<String>, collectors: &[Arc<Collector>]) {
         let (due, rested): (Vec<_>, Vec<_>) = databases.into_iter().partition(|database| {
             collectors.iter().any(|collector| self.journal().cache.is_due(collector, database))
         });
-        let mut outcomes = Vec::new();
-        for database in &rested {
-            let mut journal = self.journal();
-            for collector in collectors {
-                let outcome = Outcome::of_cache(collector, database, &journal.cache);
-                journal.count(&outcome);
-                outcomes.push(outcome);
+        for (database, collector) in
+            rested.iter().flat_map(|name| collectors.iter().map(move |it| (name, it)))
+        {
+            let outcome = Outcome::of_cache(collector, database, &self.journal().cache);
+            self.add(outcome);
+        }
+        let mut queue = Vec::new();
+        for database in due {
+            let closed = self.journal().doors.closed(&database).cloned();
+            match closed {
+                Some(failure) => self.fail(&database, collectors, &failure),
+                None => queue.push(database),
             }
         }
-        if slots.is_empty() {
-            let failure =
-                || Failure::new("53300", "no connection is left for other databases: --max-connections is 1");
-            outcomes.extend(self.all_failed(&due, collectors, &failure));
-            return outcomes;
-        }
-        let queue = Mutex::new(self.in_order(due, slots));
+        let mut refusal = slots.is_empty().then(|| {
+            Failure::new("53300", "no connection is left for other databases: --max-connections is 1")
+        });
+        let (own, queue) = self.in_order(queue, slots);
+        let queue = Mutex::new(queue);
         let mut workers: FuturesUnordered<_> =
-            slots.iter_mut().map(|slot| self.work(slot, &queue, collectors)).collect();
-        while let Some(done) = workers.next().await {
-            outcomes.extend(done);
+            slots.iter_mut().zip(own).map(|(slot, own)| self.work(slot, own, &queue, collectors)).collect();
+        while let Some(refused) = workers.next().await {
+            refusal = refused.or(refusal);
         }
         drop(workers);
-        let left: Vec<_> = queue.into_inner().unwrap_or_else(PoisonError::into_inner).into();
-        outcomes.extend(self.all_failed(&left, collectors, &|| Failure::timeout("the scrape")));
-        outcomes
+        let failure = refusal.unwrap_or_else(|| Failure::timeout("the scrape"));
+        for database in queue.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            self.fail(&database, collectors, &failure);
+        }
     }
 
-    fn all_failed(
+    fn fail(&self, database: &str, collectors: &[Arc<Collector>], failure: &Failure) {
+        for collector in collectors {
+            let outcome = Outcome::of_failure(collector, database, failure.clone(), &self.journal().cache);
+            self.add(outcome);
+        }
+    }
+
+    /// Each connection begins with the database that it is open to. Then come those that were not seen for longest:
+    /// when the time does not suffice for all, the next scrape goes on with the others. Last come those that refused.
+    fn in_order(
         &self,
-        databases: &[String],
-        collectors: &[Arc<Collector>],
-        failure: &dyn Fn() -> Failure,
-    ) -> Vec<Outcome> {
-        let journal = self.journal();
-        let all = databases
-            .iter()
-            .flat_map(|database| collectors.iter().map(move |collector| (database, collector)));
-        all.map(|(database, collector)| Outcome::of_failure(collector, database, failure(), &journal.cache))
-            .collect()
-    }
-
-    /// First the databases that a connection is open to, then those that were not seen for longest: when the time
-    /// does not suffice for all, the next scrape goes on with the others.
-    fn in_order(&self, mut databases: Vec<String>, slots: &[Slot]) -> VecDeque<String> {
-        let open: BTreeSet<&str> = slots.iter().filter_map(Slot::database).collect();
-        let journal = self.journal();
-        databases.sort_by_cached_key(|database| {
-            (!open.contains(database.as_str()), journal.cache.last_read(database), database.clone())
+        mut databases: Vec<String>,
+        slots: &[Slot],
+    ) -> (Vec<Option<String>>, VecDeque<String>) {
+        let own = slots.iter().map(|slot| {
+            let at = databases.iter().position(|database| slot.database() == Some(database));
+            at.map(|at| databases.swap_remove(at))
         });
-        databases.into()
+        let own = own.collect();
+        let journal = self.journal();
+        databases.sort_by_cached_key(|database| (journal.doors.rank(database), database.clone()));
+        (own, databases.into())
     }
 
-    /// One connection takes database after database.
+    /// One connection takes database after database. It ends early when none would let it in, and says why.
     async fn work(
         &self,
         slot: &mut Slot,
+        mut own: Option<String>,
         queue: &Mutex<VecDeque<String>>,
         collectors: &[Arc<Collector>],
-    ) -> Vec<Outcome> {
-        let mut outcomes = Vec::new();
-        while let Some(database) = next(queue, slot.database()) {
+    ) -> Option<Failure> {
+        let queue = || queue.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let next = own.take().or_else(|| queue().pop_front());
+            let database = next?;
             if self.deadline.left().is_zero() {
-                queue.lock().unwrap_or_else(PoisonError::into_inner).push_front(database);
-                break;
+                queue().push_front(database);
+                return None;
             }
-            match self.enter(slot, &database, collectors).await {
-                Ok((open, have)) => outcomes.extend(self.run_all(open, &have, collectors, &database).await),
+            // A login that was not tried is no login that failed.
+            let is_tried = slot.rests(&database).is_none();
+            match slot.open(self.login, &database, self.deadline).await {
+                Ok(open) => self.enter(open, &database, collectors).await,
                 // The time was over, which is not the server's fault.
                 Err(_) if self.deadline.left().is_zero() => {
-                    outcomes
-                        .extend(self.all_failed(&[database], collectors, &|| Failure::timeout("the scrape")));
+                    self.fail(&database, collectors, &Failure::timeout("the scrape"));
                 }
                 Err(failure) => {
-                    self.journal().login_failures.push(failure.clone());
-                    outcomes.extend(self.all_failed(&[database], collectors, &|| failure.clone()));
+                    if is_tried {
+                        self.journal().login_failures.push(failure.clone());
+                    }
+                    if !failure.is_of_database() {
+                        // Another connection may have more luck.
+                        queue().push_back(database);
+                        return Some(failure);
+                    }
+                    if is_tried {
+                        self.journal().doors.refused(&database, &failure);
+                    }
+                    self.fail(&database, collectors, &failure);
                 }
             }
         }
-        outcomes
     }
 
-    async fn enter<'s>(
-        &self,
-        slot: &'s mut Slot,
-        database: &str,
-        collectors: &[Arc<Collector>],
-    ) -> Result<(&'s mut Open, Arc<Have>), Failure> {
-        let open = slot.open(self.login, database, self.deadline).await?;
+    async fn enter(&self, open: &mut Open, database: &str, collectors: &[Arc<Collector>]) {
+        self.journal().doors.entered(database);
         let needs = collectors.iter().flat_map(|collector| &collector.query.needs);
-        let have = have(open, needs, self.deadline).await?;
-        Ok((open, have))
+        match have(open, needs, self.deadline).await {
+            Ok(have) => self.run_all(open, &have, collectors, database).await,
+            Err(failure) => self.fail(database, collectors, &failure),
+        }
     }
-}
-
-/// The next database: the one that this connection is open to, when it still waits.
-fn next(queue: &Mutex<VecDeque<String>>, open: Option<&str>) -> Option<String> {
-    let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-    let own = open.and_then(|open| queue.iter().position(|database| database == open));
-    own.and_then(|at| queue.remove(at)).or_else(|| queue.pop_front())
 }
 
 /// What the role of a session may do; asked once, and again from time to time.
@@ -232,6 +249,7 @@ pub async fn have<'a>(
     {
         return Ok(Arc::clone(have));
     }
+    open.session.forget_absent(Absent::forget_privileges);
     let have = Arc::new(Have::ask(&mut open.session, needs, deadline).await?);
     open.have = Some((Arc::clone(&have), Instant::now()));
     Ok(have)

@@ -77,7 +77,7 @@ impl Case {
 }
 
 /// The kinds of cases that the generator derives from a firing case, and the keys that `skip` knows.
-pub const DERIVED: [&str; 11] = [
+pub const DERIVED: [&str; 14] = [
     "onset",
     "neighbour",
     "twin",
@@ -89,6 +89,9 @@ pub const DERIVED: [&str; 11] = [
     "history",
     "lasts",
     "ends",
+    "vanishes",
+    "over",
+    "replaced",
 ];
 
 /// Reads tests.yaml.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use crate::alert::Alert;
-use crate::decode::Fields;
+use crate::decode::{Fields, entries, list, text};
 use crate::metric::{Origin, Query};
 use crate::name::{Key, LabelName};
 use crate::problem::{Problem, Problems};
@@ -52,8 +52,19 @@ pub struct About {
     pub prefixes: Vec<Text>,
     /// Labels that the exporter puts on every series, with their meaning.
     pub labels: Vec<(LabelName, Text)>,
+    /// How one sees that an exporter reads a target, for the rule tests.
+    pub presence: Option<Presence>,
     /// Groups of alerts, in the order in which one triages, with their titles.
     pub groups: IndexMap<String, Text>,
+}
+
+/// What an exporter serves for as long as it can read a target.
+#[derive(Debug)]
+pub struct Presence {
+    /// Series with the names of their labels, besides `job` and `instance`.
+    pub series: IndexMap<String, Vec<Text>>,
+    /// The alert that fires for a target that has no such series any more.
+    pub alert: Text,
 }
 
 impl Component {
@@ -95,6 +106,8 @@ impl About {
             })
             .collect();
         let groups = fields.text_map("groups");
+        let presence = fields.optional("presence");
+        let presence = presence.and_then(|node| Presence::read(node, fields.problems()));
         fields.finish();
         if prefixes.is_empty() || groups.is_empty() {
             let problem =
@@ -108,7 +121,26 @@ impl About {
             rule_group: rule_group?,
             prefixes,
             labels,
+            presence,
             groups,
         })
+    }
+}
+
+impl Presence {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let mut fields = Fields::of(node, problems)?;
+        let alert = fields.text("alert");
+        let series = fields.required("series").map(|node| {
+            let problems = fields.problems();
+            let mut series = IndexMap::new();
+            for (name, node) in entries(node, problems) {
+                let labels = list(node, problems).iter().filter_map(|node| text(node, problems)).collect();
+                series.insert(name.to_string(), labels);
+            }
+            series
+        });
+        fields.finish();
+        Some(Self { series: series?, alert: alert? })
     }
 }

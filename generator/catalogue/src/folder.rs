@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use walkdir::WalkDir;
 
 use crate::problem::{Problem, Problems};
-use crate::source::Source;
+use crate::source::{Place, Source};
 use crate::suggest::did_you_mean;
 
 /// The largest file that content may hold, in bytes.
@@ -60,9 +60,23 @@ impl Folder {
                 Ok(entry) if entry.file_name().to_str().is_none() => {
                     problems.push(Problem::file("content/file", entry.path(), "the name is not valid UTF-8"));
                 }
+                Ok(entry)
+                    if entry.file_name().to_str().is_some_and(|name| name.contains(char::is_control)) =>
+                {
+                    let message = "the name holds a line break or another control character";
+                    problems.push(
+                        Problem::file("content/file", entry.path(), message)
+                            .help("rename it: it becomes a part of addresses"),
+                    );
+                }
                 // What editors and file managers leave behind is nobody's content.
                 Ok(entry) if is_scratch(entry.file_name().to_str().unwrap_or_default()) => {}
                 Ok(entry) if entry.file_type().is_dir() => folder.folders.push(entry.into_path()),
+                // To read a pipe or a device could take for ever.
+                Ok(entry) if !entry.file_type().is_file() => problems.push(
+                    Problem::file("content/file", entry.path(), "neither a file nor a folder")
+                        .help("remove it: content holds ordinary files only"),
+                ),
                 Ok(entry) => folder.files.push(entry.into_path()),
             }
         }
@@ -168,29 +182,19 @@ pub(crate) fn read_file(path: &Path, problems: &mut Problems) -> Option<Arc<Sour
             return None;
         }
     };
-    let text = match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => {
-            let valid = error.utf8_error().valid_up_to();
-            let line = error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
-            problems.push(refuse(format!("line {line} is not valid UTF-8"), "save the file as UTF-8"));
-            return None;
-        }
+    let valid = std::str::from_utf8(&bytes).map_err(|error| error.valid_up_to());
+    let source = Source::new(path, String::from_utf8_lossy(&bytes));
+    let (at, message, help) = if let Err(at) = valid {
+        let line = source.line_and_column(at).0;
+        (at, format!("line {line} is not valid UTF-8"), "save the file as UTF-8")
+    } else if source.text.starts_with('\u{feff}') {
+        (0, "the file starts with a byte order mark".to_owned(), "save it as UTF-8 without BOM")
+    } else if let Some(at) = source.text.find('\r') {
+        let line = source.line_and_column(at).0;
+        (at, format!("line {line} ends with a carriage return"), "save the file with `\\n` line ends")
+    } else {
+        return Some(source);
     };
-    if text.starts_with('\u{feff}') {
-        problems.push(refuse(
-            "the file starts with a byte order mark".to_owned(),
-            "save it as UTF-8 without BOM",
-        ));
-        return None;
-    }
-    if let Some(at) = text.find('\r') {
-        let line = text[..at].matches('\n').count() + 1;
-        problems.push(refuse(
-            format!("line {line} ends with a carriage return"),
-            "save the file with `\\n` line ends",
-        ));
-        return None;
-    }
-    Some(Source::new(path, text))
+    problems.push(Problem::error("content/file", Place::new(&source, at..at), message).help(help));
+    None
 }

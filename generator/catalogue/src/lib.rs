@@ -6,7 +6,9 @@
 //! This crate is the leaf of the workspace: the exporters read the same metric definitions through it.
 
 pub mod alert;
+pub mod api;
 pub mod cases;
+pub mod cloudwatch;
 pub mod component;
 pub mod decode;
 pub mod duration;
@@ -28,6 +30,7 @@ pub mod source;
 pub mod step;
 pub mod suggest;
 pub mod text;
+pub mod works_if;
 pub mod yaml;
 
 pub use alert::Alert;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use crate::cloudwatch::CloudWatch;
 use crate::decode::{Fields, entries, list};
 use crate::duration::PromDuration;
 use crate::name::{LabelName, SeriesName};
@@ -12,6 +13,7 @@ use crate::problem::{Problem, Problems};
 use crate::source::Source;
 use crate::suggest::did_you_mean;
 use crate::text::Text;
+use crate::works_if::{self, Dependency};
 use crate::yaml::{self, Node};
 
 /// One file of `metrics/`: series that are produced together and carry the same labels.
@@ -41,6 +43,8 @@ pub struct Query {
     pub timeout: Option<PromDuration>,
     /// Privileges and extensions that it needs beyond `pg_monitor`.
     pub needs: Vec<Need>,
+    /// What it uses that does not work on every server of its versions.
+    pub works_if: Vec<Dependency>,
     /// Whether the exporter runs it unless told otherwise.
     pub default: bool,
     /// Whether its names mislead and exist only for dashboards of another exporter: served with `--compat` alone.
@@ -93,7 +97,7 @@ pub enum Origin {
     /// A column of the file's query.
     Sql,
     /// A CloudWatch metric.
-    CloudWatch(CloudWatch),
+    CloudWatch(Box<CloudWatch>),
     /// The sum of other metrics of the same file, by their keys. Absent when one of them is.
     Sum(Vec<Text>),
     /// A field of an AWS API answer, as `Operation.Field`.
@@ -102,72 +106,6 @@ pub enum Origin {
     Exporter(Text),
     /// Made by Prometheus itself.
     Prometheus(Text),
-}
-
-/// A CloudWatch metric, and what it is asked for.
-#[derive(Debug, Clone)]
-pub struct CloudWatch {
-    /// Name within the namespace AWS/RDS.
-    pub metric: Text,
-    /// Average, Maximum and so on.
-    pub statistic: Text,
-    /// Resolution asked for.
-    pub period: PromDuration,
-    /// How often it is asked for; each time costs.
-    pub every: Option<PromDuration>,
-    /// What CloudWatch's value is multiplied with.
-    pub factor: f64,
-    /// Which instances can have it: all that fulfil every condition. Asking for others costs and brings nothing.
-    pub only: Vec<Condition>,
-}
-
-/// What an instance must be for a CloudWatch metric to exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Condition {
-    /// Member of an Aurora cluster.
-    Aurora,
-    /// Member of an Aurora cluster, but not the one that writes.
-    AuroraReader,
-    /// Not a member of an Aurora cluster.
-    NotAurora,
-    /// Engine postgres or aurora-postgresql.
-    Postgres,
-    /// Engine mysql, mariadb or aurora-mysql.
-    Mysql,
-    /// A read replica of an instance.
-    Replica,
-    /// Class db.t…
-    Burstable,
-    /// Class db.serverless.
-    Serverless,
-    /// Any other class.
-    NotServerless,
-    /// Performance Insights is on.
-    PerformanceInsights,
-    /// Storage type gp2.
-    Gp2,
-    /// On volumes, with a class that can do more IOPS for a while than always.
-    BurstingIops,
-    /// On volumes, with a class that can do more throughput for a while than always.
-    BurstingThroughput,
-}
-
-impl Condition {
-    const ALL: [(&'static str, Self); 13] = [
-        ("aurora", Self::Aurora),
-        ("aurora_reader", Self::AuroraReader),
-        ("not_aurora", Self::NotAurora),
-        ("postgres", Self::Postgres),
-        ("mysql", Self::Mysql),
-        ("replica", Self::Replica),
-        ("burstable", Self::Burstable),
-        ("serverless", Self::Serverless),
-        ("not_serverless", Self::NotServerless),
-        ("performance_insights", Self::PerformanceInsights),
-        ("gp2", Self::Gp2),
-        ("bursting_iops", Self::BurstingIops),
-        ("bursting_throughput", Self::BurstingThroughput),
-    ];
 }
 
 /// What one set of labels identifies a thing within, and so how often a query runs.
@@ -254,6 +192,8 @@ impl Query {
         let timeout = fields.parse(timeout, PromDuration::new);
         let needs = fields.texts("needs");
         let needs = needs.into_iter().filter_map(|text| fields.parse(Some(text), Need::new)).collect();
+        let works_if = fields.optional("works_if");
+        let works_if = works_if.map_or(Vec::new(), |node| Dependency::read(node, fields.problems()));
         let compat = fields.flag("compat").unwrap_or(false);
         let default = fields.flag("default").unwrap_or(true);
         let allow = fields.text_map("allow");
@@ -265,6 +205,9 @@ impl Query {
             let entries = entries(node, &mut Problems::default());
             entries.into_iter().filter_map(read).collect::<Vec<_>>()
         });
+        let statements: Vec<&str> = branches.iter().map(|branch| &*branch.sql).collect();
+        let keys = metrics.iter().flatten().map(|metric| &*metric.key);
+        works_if::check(&works_if, &statements, &keys, fields.problems());
         fields.finish();
         Some(Self {
             name,
@@ -279,6 +222,7 @@ impl Query {
             interval,
             timeout,
             needs,
+            works_if,
             default,
             compat,
             allow,
@@ -291,7 +235,7 @@ impl Query {
     }
 }
 
-fn one_of<T: Copy>(word: &str, what: &str, known: &[(&'static str, T)]) -> Result<T, String> {
+pub(crate) fn one_of<T: Copy>(word: &str, what: &str, known: &[(&'static str, T)]) -> Result<T, String> {
     known.iter().find(|(name, _)| *name == word).map(|(_, value)| *value).ok_or_else(|| {
         format!("unknown {what} `{word}`, {}", did_you_mean(word, known.iter().map(|(name, _)| *name)))
     })
@@ -342,7 +286,9 @@ fn read_metric(
     let unit = fields.optional_text("unit");
     let help = fields.text("help");
     let cloudwatch = fields.optional("cloudwatch");
-    let cloudwatch = cloudwatch.and_then(|node| read_cloudwatch(node, fields.problems()));
+    let cloudwatch = cloudwatch
+        .and_then(|node| CloudWatch::read(node, fields.problems()))
+        .map(|source| Origin::CloudWatch(Box::new(source)));
     let origins = [
         from_sql.then_some(Origin::Sql),
         cloudwatch,
@@ -359,27 +305,4 @@ fn read_metric(
     }
     fields.finish();
     Some(Metric { key, series: series?, kind: kind?, unit, help: help?, origin: origins.pop()? })
-}
-
-fn read_cloudwatch(node: &Node, problems: &mut Problems) -> Option<Origin> {
-    let mut fields = Fields::of(node, problems)?;
-    let metric = fields.text("metric");
-    let statistic = fields.text("statistic");
-    let period = fields.text("period");
-    let period = fields.parse(period, PromDuration::new);
-    let every = fields.optional_text("every");
-    let every = fields.parse(every, PromDuration::new);
-    let factor = fields.number("factor").unwrap_or(1.0);
-    let only = fields.texts("only");
-    let condition = |text: &str| one_of(text, "condition", &Condition::ALL);
-    let only = only.into_iter().filter_map(|text| fields.parse(Some(text), condition)).collect();
-    fields.finish();
-    Some(Origin::CloudWatch(CloudWatch {
-        metric: metric?,
-        statistic: statistic?,
-        period: period?,
-        every,
-        factor,
-        only,
-    }))
 }

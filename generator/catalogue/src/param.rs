@@ -86,9 +86,10 @@ pub struct Param {
 }
 
 impl Param {
-    /// The default as a number, for units that are numbers.
+    /// The default as a number, for units that are numbers; always finite.
     pub fn number(&self) -> Option<f64> {
-        self.unit.is_number().then(|| self.value.parse().ok()).flatten()
+        let number = self.unit.is_number().then(|| self.value.parse().ok()).flatten();
+        number.filter(|number: &f64| number.is_finite())
     }
 }
 

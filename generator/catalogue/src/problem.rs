@@ -32,6 +32,14 @@ impl Spot {
         }
     }
 
+    /// Offset of the first byte, where the spot lies in a text.
+    fn start(&self) -> Option<usize> {
+        match self {
+            Self::In(place) => Some(place.range.start),
+            Self::File(_) => None,
+        }
+    }
+
     /// Line and column, counted from 1, where the spot lies in a text.
     pub fn line_and_column(&self) -> Option<(usize, usize)> {
         match self {
@@ -116,8 +124,12 @@ impl Problems {
     /// The problems in the order in which people read: by file, then by position, then by check.
     pub fn into_sorted(mut self) -> Vec<Problem> {
         self.0.sort_by(|a, b| {
-            let key = |p: &Problem| (p.spot.path().to_path_buf(), p.spot.line_and_column(), p.check);
-            key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))
+            let key = |p: &Problem| (p.spot.start(), p.check);
+            a.spot
+                .path()
+                .cmp(b.spot.path())
+                .then_with(|| key(a).cmp(&key(b)))
+                .then_with(|| a.message.cmp(&b.message))
         });
         self.0.dedup();
         self.0

@@ -1,5 +1,6 @@
 //! YAML text → a tree of nodes that know where they stand. The only file that knows the YAML parser.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -126,7 +127,7 @@ fn tab_indentation(source: &Arc<Source>) -> Option<Problem> {
 
 enum Open {
     List(Vec<Node>, usize),
-    Map { entries: Vec<(Node, Node)>, key: Option<Node>, start: usize },
+    Map { entries: Vec<(Node, Node)>, names: HashSet<String>, key: Option<Node>, start: usize },
 }
 
 struct Builder<'a> {
@@ -180,9 +181,10 @@ impl Builder<'_> {
                 Ok(())
             }
             Event::SequenceStart(..) => self.push(Open::List(Vec::new(), range.start), range),
-            Event::MappingStart(..) => {
-                self.push(Open::Map { entries: Vec::new(), key: None, start: range.start }, range)
-            }
+            Event::MappingStart(..) => self.push(
+                Open::Map { entries: Vec::new(), names: HashSet::new(), key: None, start: range.start },
+                range,
+            ),
             Event::SequenceEnd | Event::MappingEnd => {
                 match self.open.pop() {
                     Some(Open::List(items, start)) => self.close(Value::List(items), start..range.end),
@@ -210,11 +212,11 @@ impl Builder<'_> {
         match self.open.last_mut() {
             None => self.root = Some(node),
             Some(Open::List(items, _)) => items.push(node),
-            Some(Open::Map { entries, key, .. }) => match key.take() {
+            Some(Open::Map { entries, names, key, .. }) => match key.take() {
                 None => *key = Some(node),
                 Some(key) => {
-                    if entries.iter().any(|(known, _)| known.value == key.value) {
-                        let Value::Scalar(name, _) = &key.value else { return };
+                    let name = key.text().unwrap_or_default();
+                    if key.text().is_some() && !names.insert(name.to_owned()) {
                         let message = format!("key `{name}` stands twice");
                         let problem = Problem::error("yaml/duplicate-key", key.place(), message);
                         self.problems.push(problem.help("keep one of the two"));

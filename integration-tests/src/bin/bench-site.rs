@@ -166,9 +166,9 @@ async fn saves(content: &Path, dmf: &Path, count: usize) -> Result<Vec<f64>> {
 }
 
 fn optimized() -> Result<PathBuf> {
-    let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut build = setup::cargo();
     build.args(["build", "--quiet", "--locked", "--release", "--package", "generator"]);
-    ensure!(build.current_dir(setup::root()).status()?.success(), "the generator does not build");
+    ensure!(build.status()?.success(), "the generator does not build");
     Ok(setup::root().join("target/release/dmf"))
 }
 

@@ -20,7 +20,7 @@ const REMEMBERED: usize = 100;
 pub(super) struct Doorkeeper {
     salt: [u8; 16],
     accepted: Mutex<HashSet<[u8; 32]>>,
-    bucket: Mutex<Option<(f64, Instant)>>,
+    bucket: Mutex<Bucket>,
     /// One password at a time, so that guessing cannot take the processor away from scraping.
     turn: tokio::sync::Mutex<()>,
 }
@@ -73,17 +73,27 @@ impl Doorkeeper {
 
     /// Whether a request may come now.
     pub(super) fn within(&self, limit: RateLimit) -> bool {
+        self.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(limit)
+    }
+}
+
+/// A token bucket: the tokens it had, and when. A new one is full.
+#[derive(Debug, Default)]
+pub(super) struct Bucket(Option<(f64, Instant)>);
+
+impl Bucket {
+    /// Takes a token, if there is one.
+    pub(super) fn take(&mut self, limit: RateLimit) -> bool {
         if limit.interval == Duration::ZERO {
             return true;
         }
-        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let burst = f64::from(limit.burst.max(1));
-        let (tokens, since) = bucket.unwrap_or((burst, now));
+        let (tokens, since) = self.0.unwrap_or((burst, now));
         let made = now.duration_since(since).as_secs_f64() / limit.interval.as_secs_f64();
         let tokens = (tokens + made).min(burst);
         let admitted = tokens >= 1.0;
-        *bucket = Some((if admitted { tokens - 1.0 } else { tokens }, now));
+        self.0 = Some((if admitted { tokens - 1.0 } else { tokens }, now));
         admitted
     }
 }

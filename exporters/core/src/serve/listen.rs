@@ -1,10 +1,10 @@
-//! Sockets: accept, shake hands, serve, and end without cutting anybody off.
+//! Sockets: accept, shake hands, serve, and end without cutting off anybody who still reads.
 
 use std::convert::Infallible;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -16,20 +16,22 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service as _;
 
 use super::auth::Doorkeeper;
-use super::tls::{has_san, server_config};
+use super::connections::{Connections, PATIENCE, Place};
+use super::current::{Current, Origin, Web};
+use super::reload::{Reloads, reload_now};
+use super::tls::has_san;
 use super::web_config::WebConfig;
-use super::{Exporter, reload_now, router};
+use super::{Exporter, router};
 
-/// Connections that are served at once; the others wait in the kernel's queue.
-const CONNECTIONS: usize = 512;
+/// Where one asks whether the exporter lives: without a password, without a limit, and with room of its own.
+const HEALTH: [&str; 2] = ["/-/healthy", "/-/ready"];
 
-/// How long a client may take for the handshake, or for sending its request.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Requests that one HTTP/2 connection may make at once.
+const STREAMS: u32 = 16;
 
 /// Where to listen, and how.
 #[derive(Debug)]
@@ -44,6 +46,8 @@ pub struct Listening {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Path of the metrics.
     pub telemetry_path: String,
+    /// Who may call `/-/reload`.
+    pub reloads: Reloads,
     /// How long running answers may still take after a signal to stop.
     pub grace: Duration,
 }
@@ -61,20 +65,17 @@ pub async fn listen(exporter: Arc<dyn Exporter>, listening: Listening) -> Result
         None => listening.web_config.map_or(Origin::Nothing, Origin::File),
     })?);
     let listeners = sockets(&listening.addresses, listening.systemd_socket).await?;
-    let app = router(Arc::clone(&exporter), &listening.telemetry_path);
-    let permits = Arc::new(Semaphore::new(CONNECTIONS));
+    let app = router(Arc::clone(&exporter), &listening.telemetry_path, listening.reloads);
+    let limit = exporter.about().timeout;
+    let connections = Arc::new(Connections::default());
     let graceful = Arc::new(GracefulShutdown::new());
     let mut loops = tokio::task::JoinSet::new();
+    loops.spawn(Arc::clone(&web).watch());
     for listener in listeners {
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         tracing::info!(%address, tls = web.current().config.tls.is_some(), "listening");
-        loops.spawn(accept(
-            listener,
-            Arc::clone(&web),
-            app.clone(),
-            Arc::clone(&permits),
-            Arc::clone(&graceful),
-        ));
+        let server = Server { web: Arc::clone(&web), app: app.clone(), limit };
+        loops.spawn(accept(listener, server, Arc::clone(&connections), Arc::clone(&graceful)));
     }
     let stopped = async {
         loop {
@@ -128,15 +129,22 @@ async fn sockets(addresses: &[String], systemd: bool) -> Result<Vec<TcpListener>
     Ok(listeners)
 }
 
-async fn accept(
-    listener: TcpListener,
+/// What answers on a connection.
+#[derive(Clone)]
+struct Server {
     web: Arc<Web>,
     app: Router,
-    permits: Arc<Semaphore>,
+    /// The longest time that a scrape may take, and that its reader may take for the answer.
+    limit: Duration,
+}
+
+async fn accept(
+    listener: TcpListener,
+    server: Server,
+    connections: Arc<Connections>,
     graceful: Arc<GracefulShutdown>,
 ) {
     loop {
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -146,15 +154,21 @@ async fn accept(
                 continue;
             }
         };
-        let (web, app, watcher) = (Arc::clone(&web), app.clone(), graceful.watcher());
+        let (server, watcher) = (server.clone(), graceful.watcher());
+        let place = Arc::new(connections.enter());
         tokio::spawn(async move {
-            let _permit = permit;
-            let current = web.current();
-            let Some(tls) = &current.tls else {
-                return serve(stream, web, current, app, watcher).await;
+            let current = server.web.current();
+            let exchange = async {
+                let Some(tls) = &current.tls else {
+                    return server.serve(stream, &current, &place, watcher).await;
+                };
+                if let Some(stream) = shake_hands(stream, tls, &current.config).await {
+                    server.serve(stream, &current, &place, watcher).await;
+                }
             };
-            if let Some(stream) = shake_hands(stream, tls, &current.config).await {
-                serve(stream, web, current, app, watcher).await;
+            tokio::select! {
+                () = exchange => {}
+                () = place.over() => tracing::debug!("a connection took too long, or gave way to a new one"),
             }
         });
     }
@@ -200,141 +214,75 @@ async fn shake_hands(
     }
 }
 
-async fn serve(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    web: Arc<Web>,
-    connection: Arc<Current>,
-    app: Router,
-    watcher: hyper_util::server::graceful::Watcher,
-) {
-    let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
-        let (web, mut app) = (Arc::clone(&web), app.clone());
-        async move {
-            let current = web.current();
-            let mut response = match refuse(&web.door, &current.config, &request).await {
-                Some(refusal) => refusal,
-                None => app.call(request.map(Body::new)).await?,
-            };
-            response.headers_mut().extend(current.config.headers.clone());
-            Ok::<_, Infallible>(response)
+impl Server {
+    async fn serve(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        connection: &Current,
+        place: &Arc<Place>,
+        watcher: hyper_util::server::graceful::Watcher,
+    ) {
+        let (server, place) = (self.clone(), Arc::clone(place));
+        let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
+            let (server, place) = (server.clone(), Arc::clone(&place));
+            async move { Ok::<_, Infallible>(server.answer(request, &place).await) }
+        });
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+        builder.http2().timer(TokioTimer::new()).keep_alive_interval(Some(PATIENCE));
+        builder.http2().max_concurrent_streams(STREAMS);
+        if !connection.config.http2 {
+            builder = builder.http1_only();
         }
-    });
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Some(PATIENCE));
-    if !connection.config.http2 {
-        builder = builder.http1_only();
+        let exchange = watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
+        if let Err(error) = exchange.await {
+            tracing::debug!(%error, "a connection ended early");
+        }
     }
-    let served = watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
-    if let Err(error) = served.await {
-        tracing::debug!(%error, "a connection ended early");
+
+    async fn answer(&self, request: Request<hyper::body::Incoming>, place: &Place) -> Response<Body> {
+        let current = self.web.current();
+        let mut response = match refuse(&self.web.door, &current.config, &request).await {
+            Some(refusal) => refusal,
+            None if HEALTH.contains(&request.uri().path()) => self.call(request).await,
+            None => match place.begin() {
+                Some(asked) => asked.answered(self.call(request).await, self.limit),
+                None => said(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once\n"),
+            },
+        };
+        response.headers_mut().extend(current.config.headers.clone());
+        response
     }
+
+    async fn call(&self, request: Request<hyper::body::Incoming>) -> Response<Body> {
+        let answer: Result<_, Infallible> = self.app.clone().call(request.map(Body::new)).await;
+        answer.unwrap_or_else(|never| match never {})
+    }
+}
+
+fn said(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response
 }
 
 /// The answer to a request that is not let in. Whether it lives is no secret: the kubelet has no password.
 async fn refuse<B>(door: &Doorkeeper, config: &WebConfig, request: &Request<B>) -> Option<Response<Body>> {
-    let answer = |status: StatusCode, text: &'static str| {
-        let mut response = Response::new(Body::from(text));
-        *response.status_mut() = status;
-        Some(response)
-    };
-    if config.rate_limit.is_some_and(|limit| !door.within(limit)) {
-        return answer(StatusCode::TOO_MANY_REQUESTS, "too many requests\n");
+    if HEALTH.contains(&request.uri().path()) {
+        return None;
     }
-    if config.users.is_empty() || ["/-/healthy", "/-/ready"].contains(&request.uri().path()) {
+    if config.rate_limit.is_some_and(|limit| !door.within(limit)) {
+        return Some(said(StatusCode::TOO_MANY_REQUESTS, "too many requests\n"));
+    }
+    if config.users.is_empty() {
         return None;
     }
     let authorization = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     if door.admits(&config.users, authorization).await {
         return None;
     }
-    let mut response = answer(StatusCode::UNAUTHORIZED, "a user and a password are needed\n")?;
+    let mut response = said(StatusCode::UNAUTHORIZED, "a user and a password are needed\n");
     let scheme = axum::http::HeaderValue::from_static("Basic realm=\"metrics\"");
     response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
     Some(response)
-}
-
-/// The web configuration, read again whenever one of its files has changed.
-struct Web {
-    origin: Origin,
-    door: Doorkeeper,
-    state: Mutex<State>,
-}
-
-/// Where the web configuration comes from.
-enum Origin {
-    /// Plain HTTP for all.
-    Nothing,
-    /// The file of the toolkit.
-    File(PathBuf),
-    /// TLS, and nothing else.
-    Files { certificate: PathBuf, key: PathBuf },
-}
-
-struct State {
-    current: Arc<Current>,
-    /// The files, and what they looked like when they were last read.
-    files: Vec<(PathBuf, Stamp)>,
-}
-
-/// One reading of the web configuration.
-struct Current {
-    config: WebConfig,
-    tls: Option<TlsAcceptor>,
-}
-
-type Stamp = Option<(SystemTime, u64)>;
-
-impl Web {
-    fn new(origin: Origin) -> Result<Self, String> {
-        let (current, files) = Current::read(&origin)?;
-        let files = files.into_iter().map(|path| (path.clone(), stamp(&path))).collect();
-        Ok(Self {
-            origin,
-            door: Doorkeeper::new(),
-            state: Mutex::new(State { current: Arc::new(current), files }),
-        })
-    }
-
-    fn current(&self) -> Arc<Current> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.files.iter().any(|(path, seen)| stamp(path) != *seen) {
-            for (path, seen) in &mut state.files {
-                *seen = stamp(path);
-            }
-            match Current::read(&self.origin) {
-                Ok((current, files)) => {
-                    tracing::info!("web configuration read again");
-                    let files = files.into_iter().map(|path| (path.clone(), stamp(&path))).collect();
-                    *state = State { current: Arc::new(current), files };
-                }
-                Err(error) => tracing::error!(%error, "web configuration not read, the old one stays"),
-            }
-        }
-        Arc::clone(&state.current)
-    }
-}
-
-impl Current {
-    /// The configuration, and all files that it was read from.
-    fn read(origin: &Origin) -> Result<(Self, Vec<PathBuf>), String> {
-        let (path, (config, files)) = match origin {
-            Origin::Nothing => return Ok((Self { config: WebConfig::plain(), tls: None }, Vec::new())),
-            Origin::File(path) => (path, WebConfig::read(path)?),
-            Origin::Files { certificate, key } => (certificate, WebConfig::with_tls(certificate, key)?),
-        };
-        let tls = config.tls.as_ref().map(|tls| server_config(tls, config.http2)).transpose();
-        let tls = tls.map_err(|error| format!("{}: {error}", path.display()))?;
-        Ok((Self { config, tls: tls.map(|tls| TlsAcceptor::from(Arc::new(tls))) }, files))
-    }
-}
-
-fn stamp(path: &Path) -> Stamp {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
-}
-
-/// Whether a web configuration file can be used; the error says what is wrong.
-pub fn check(path: Option<&Path>) -> Result<(), String> {
-    Current::read(&path.map_or(Origin::Nothing, |path| Origin::File(path.to_path_buf()))).map(drop)
 }

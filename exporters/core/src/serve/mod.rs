@@ -1,10 +1,13 @@
 //! The web server that both exporters share: who asks, what is answered, how it ends.
 //!
-//! In reading order: [`web_config`] is the file, [`listen()`] accepts connections, [`tls`] and `auth` decide who
-//! comes in, the router below answers.
+//! In reading order: [`web_config`] is the file and `current` its last reading, [`listen()`] accepts `connections`,
+//! [`tls`] and `auth` decide who comes in, the router below answers, `reload` reads the configuration again.
 
 mod auth;
+mod connections;
+mod current;
 mod listen;
+mod reload;
 pub mod tls;
 pub mod web_config;
 
@@ -18,15 +21,19 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query, State};
+pub use axum::http::StatusCode;
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-pub use self::listen::{Listening, check, listen};
+pub use self::current::check;
+pub use self::listen::{Listening, listen};
+use self::reload::Gate;
+pub use self::reload::Reloads;
 use crate::exposition::{Format, Own, Page};
 use crate::scrape::budget;
 
@@ -84,6 +91,11 @@ impl Refusal {
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, message: message.into() }
     }
+
+    /// The request may be right, but cannot be answered now.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, message: message.into() }
+    }
 }
 
 impl IntoResponse for Refusal {
@@ -93,7 +105,7 @@ impl IntoResponse for Refusal {
 }
 
 /// The routes of an exporter.
-pub fn router(exporter: Arc<dyn Exporter>, telemetry_path: &str) -> Router {
+pub fn router(exporter: Arc<dyn Exporter>, telemetry_path: &str, reloads: Reloads) -> Router {
     let mut router = Router::new()
         .route(telemetry_path, get(metrics))
         .route("/-/healthy", get(async || "OK\n"))
@@ -107,7 +119,7 @@ pub fn router(exporter: Arc<dyn Exporter>, telemetry_path: &str) -> Router {
         let page = async move |State(shared): State<Shared>| Html(landing(&shared.exporter.about(), &path));
         router = router.route("/", get(page));
     }
-    router.with_state(Shared { exporter, zipped: Arc::default() })
+    router.with_state(Shared { exporter, zipped: Arc::default(), gate: Arc::new(Gate::new(reloads)) })
 }
 
 type Parameters = Query<Vec<(String, String)>>;
@@ -117,6 +129,7 @@ type Parameters = Query<Vec<(String, String)>>;
 struct Shared {
     exporter: Arc<dyn Exporter>,
     zipped: Arc<Zipped>,
+    gate: Arc<Gate>,
 }
 
 async fn metrics(State(shared): State<Shared>, headers: HeaderMap, Query(query): Parameters) -> Response {
@@ -252,22 +265,8 @@ async fn ready(State(shared): State<Shared>) -> Response {
     }
 }
 
-async fn reload(State(shared): State<Shared>) -> Response {
-    match reload_now(&*shared.exporter).await {
-        Ok(()) => "OK\n".into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error + "\n").into_response(),
-    }
-}
-
-/// Reads the configuration again and says in log and metrics how it went.
-pub async fn reload_now(exporter: &dyn Exporter) -> Result<(), String> {
-    let result = exporter.reload().await;
-    exporter.own().reloaded(result.is_ok());
-    match &result {
-        Ok(()) => tracing::info!("configuration read again"),
-        Err(error) => tracing::error!(%error, "configuration not read, the old one stays"),
-    }
-    result
+async fn reload(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+    shared.gate.reload(&*shared.exporter, &headers).await
 }
 
 fn landing(about: &About, telemetry_path: &str) -> String {
