@@ -57,6 +57,25 @@ impl Helm {
         only_file(&own)
     }
 
+    /// Renders a parent that has charts of charts-out by other names: pairs of alias and chart.
+    pub fn parent(&self, release: &str, charts: &[(&str, &str)], values: &Path) -> Result<String> {
+        let folder = tempfile::tempdir()?;
+        let dependency = |(alias, chart): &(&str, &str)| {
+            format!("- {{ name: {chart}, alias: {alias}, version: '*', repository: '' }}\n")
+        };
+        let dependencies: String = charts.iter().map(dependency).collect();
+        let about = format!("apiVersion: v2\nname: parent\nversion: 1.0.0\ndependencies:\n{dependencies}");
+        std::fs::write(folder.path().join("Chart.yaml"), about)?;
+        std::fs::create_dir(folder.path().join("charts"))?;
+        for (_, chart) in charts {
+            std::os::unix::fs::symlink(self::charts().join(chart), folder.path().join("charts").join(chart))
+                .ok();
+        }
+        let mut command = Command::new(&self.0);
+        command.args(["template", "--namespace", "monitoring", release]).arg(folder.path());
+        self.run(command, Some(values), &[])
+    }
+
     /// Renders a chart of another folder as a rule file.
     pub fn rules_of(&self, folder: &Path, chart: &str) -> Result<Vec<Value>> {
         let mut command = Command::new(&self.0);

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use super::page::Definitions;
 use super::policy::policy;
 use super::service::Service;
 use super::settings::{Inputs, Merged, SETTINGS, Setting, environment, region};
-use super::state::Collector;
 use exporter_core::log::{self, Format, Level};
-use exporter_core::serve::{self, Listening};
+use exporter_core::serve::{self, Listening, Reloads};
 
 /// The command line; the settings are added to it.
 #[derive(Debug, Parser)]
@@ -53,6 +53,8 @@ struct Cli {
     /// Take the sockets from systemd instead of listening.
     #[arg(long = "web.systemd-socket", help_heading = "Web")]
     systemd_socket: bool,
+    #[command(flatten)]
+    reloads: Reloads,
 }
 
 #[derive(Debug, Subcommand)]
@@ -111,12 +113,7 @@ fn run() -> Result<(), String> {
     let options = inputs.options()?;
     let listening = listening(&cli, &merged)?;
     if let Some(What::IamPolicy) = cli.command {
-        let region = options.accounts.iter().find_map(|account| account.region.clone()).unwrap_or_default();
-        let mut collectors = options.choice.collectors.clone();
-        if options.accounts.iter().all(|account| account.tags.is_empty()) {
-            collectors.remove(&Collector::Tags);
-        }
-        print!("{}", policy(&collectors, &region));
+        print!("{}", runtime()?.block_on(policy(&options))?);
         return Ok(());
     }
     let format = match merged.text("log-format") {
@@ -130,6 +127,8 @@ fn run() -> Result<(), String> {
     let level = cli.log_level.unwrap_or(if debug { Level::Debug } else { Level::Info });
     let without_effect = merged.flag("enable-otel-traces", false)?;
     serve::check(listening.web_config.as_deref())?;
+    super::aws::http()?;
+    Definitions::read(options.latencies, options.metrics_interval, options.metrics.as_deref())?;
     if cli.config_check {
         eprintln!("the configuration is good");
         return Ok(());
@@ -193,6 +192,7 @@ fn listening(cli: &Cli, merged: &Merged) -> Result<Listening, String> {
         tls,
         telemetry_path: exporter_core::args::telemetry_path(path)
             .map_err(|error| format!("`metrics-path`: {error}"))?,
+        reloads: cli.reloads,
         grace: Duration::from_secs(10),
     })
 }

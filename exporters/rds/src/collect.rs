@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
+use catalogue::metric::Scope;
 use tokio::time::Instant;
 
-use super::aws::{Api, Aws, Failure, Question};
+use super::answers::Key;
+use super::aws::{Api, Aws, Failure, Lasting, Question};
 use super::model::{Instance, now};
-use super::questions::{Metric, due};
-use super::state::{Collector, EventKey, Kept};
+use super::questions::{Metric, all};
+use super::state::{Collector, EventKey, Kept, Selection, USAGE};
 use super::target::{Target, account_in};
 
-/// Instances whose log files are asked for at the same time.
-const LOGS_AT_ONCE: usize = 8;
+/// How long something that is not there is not looked for again.
+pub(super) const RARELY: Duration = Duration::from_hours(24);
 
 /// GiB in bytes.
 pub(super) const GIB: f64 = 1_073_741_824.0;
@@ -40,26 +41,53 @@ pub(super) const EVENTS: f64 = 86_400.0;
 const LATE: f64 = 900.0;
 
 /// What failed, with the instance, engine or quota that it was about.
-type Failures = Vec<(String, Failure)>;
+pub(super) type Failures = Vec<(String, Failure)>;
+
+/// How a run went.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// The calls that failed.
+    pub(super) failures: Failures,
+    /// Whether an answer is missing that an earlier run did not get, and that this one did not ask for.
+    pub(super) lacks: bool,
+}
+
+impl From<Failures> for Outcome {
+    fn from(failures: Failures) -> Self {
+        Self { failures, lacks: false }
+    }
+}
 
 impl Target {
     /// One run of a collector.
-    pub(super) async fn run(&self, aws: &Aws, collector: Collector) -> Failures {
+    pub(super) async fn run(&self, aws: &Aws, collector: Collector) -> Outcome {
+        let mut outcome = self.collect(aws, collector).await;
+        // A name that does not exist while that of RDS does: the region has no such API.
+        if self.state().runs.get(&Collector::Instances).is_some_and(|run| run.complete) {
+            for (_, failure) in outcome.failures.iter_mut().filter(|(_, failure)| failure.is_unresolved()) {
+                "UnknownEndpoint".clone_into(&mut failure.code);
+            }
+        }
+        outcome
+    }
+
+    async fn collect(&self, aws: &Aws, collector: Collector) -> Outcome {
         let result = match collector {
             Collector::Identity => self.identity(aws).await,
             Collector::Tags => self.tags(aws).await,
             Collector::Instances => self.instances(aws).await,
             Collector::Clusters => self.clusters(aws).await,
             Collector::Maintenances => self.maintenances(aws).await,
-            Collector::InstanceMetrics => self.instance_metrics(aws).await,
+            Collector::InstanceMetrics => return self.instance_metrics(aws).await,
             Collector::InstanceTypes => self.instance_types(aws).await,
-            Collector::Usages => self.usages(aws).await,
+            Collector::Usages => return self.usages(aws).await,
             Collector::Events => self.events(aws).await,
             Collector::LogFiles => return self.log_files(aws).await,
-            Collector::Quotas => return self.quotas(aws).await,
-            Collector::EngineSupport => return self.engine_support(aws).await,
+            Collector::Quotas => return self.quotas(aws).await.into(),
+            Collector::EngineSupport => return self.engine_support(aws).await.into(),
         };
-        result.err().map(|failure| (String::new(), failure)).into_iter().collect()
+        let failures: Failures = result.err().map(|failure| (String::new(), failure)).into_iter().collect();
+        failures.into()
     }
 
     async fn identity(&self, aws: &Aws) -> Result<(), Failure> {
@@ -74,19 +102,18 @@ impl Target {
         if instances.is_empty() && clusters.is_empty() {
             tracing::warn!(tags = ?self.account.tags, "no database carries these tags, so nothing is collected");
         }
-        self.state().tagged = Some((instances, clusters));
-        self.selection.send_modify(|count| *count += 1);
+        let selection = Selection {
+            instances: instances.into_iter().collect(),
+            clusters: clusters.into_iter().collect(),
+        };
+        self.state().selection = Some(selection);
+        self.selected.send_modify(|count| *count += 1);
         Ok(())
     }
 
-    /// Identifiers of the selected instances and clusters; `None` when all are.
-    fn selected(&self) -> Option<(Vec<String>, Vec<String>)> {
-        let selects = !self.account.tags.is_empty();
-        selects.then(|| self.state().tagged.clone().unwrap_or_default())
-    }
-
     async fn instances(&self, aws: &Aws) -> Result<(), Failure> {
-        let selected = self.selected().map(|(instances, _)| instances);
+        let selected: Option<Vec<String>> =
+            self.state().selection.as_ref().map(|selection| selection.instances.iter().cloned().collect());
         let found = aws.instances(selected.as_deref()).await?;
         let mut state = self.state();
         if state.account.is_none() {
@@ -100,8 +127,17 @@ impl Target {
     }
 
     async fn clusters(&self, aws: &Aws) -> Result<(), Failure> {
-        let selected = self.selected().map(|(_, clusters)| clusters);
-        let found = aws.clusters(selected.as_deref()).await?;
+        // A cluster that is not selected says what its selected members are.
+        let wanted: Option<Vec<String>> = {
+            let state = self.state();
+            state.selection.as_ref().map(|selection| {
+                let members = state.instances().into_iter().flat_map(|all| all.iter());
+                let of_members = members.filter_map(|instance| instance.cluster.as_ref());
+                let wanted: BTreeSet<&String> = selection.clusters.iter().chain(of_members).collect();
+                wanted.into_iter().cloned().collect()
+            })
+        };
+        let found = aws.clusters(wanted.as_deref()).await?;
         self.state().clusters = Some(Kept::now(Arc::new(found)));
         Ok(())
     }
@@ -112,28 +148,45 @@ impl Target {
         Ok(())
     }
 
-    async fn instance_metrics(&self, aws: &Aws) -> Result<(), Failure> {
-        let (asked, questions) = {
-            let state = self.state();
-            let Some(instances) = state.instances().map(Arc::clone) else { return Ok(()) };
+    async fn instance_metrics(&self, aws: &Aws) -> Outcome {
+        let (all, mut asked) = {
+            let mut state = self.state();
+            let Some(instances) = state.instances().map(Arc::clone) else { return Outcome::default() };
             let clusters = state.clusters().map(Arc::clone).unwrap_or_default();
-            let is_due = |metric: &Metric| state.is_due(metric);
-            let due = due(&self.metrics, &instances, &clusters, &state.machines, is_due);
-            let asked: Vec<_> = due.iter().map(|(id, metric, _)| (Arc::clone(id), metric.index)).collect();
-            (asked, due.into_iter().map(|(_, _, question)| question).collect::<Vec<_>>())
+            let mut all = all(&self.metrics, &instances, &clusters, &state.machines);
+            all.retain(|(id, index)| {
+                self.metrics.get(*index).is_some_and(|metric| metric.scope != Scope::Cluster)
+                    || state.selects_cluster(id)
+            });
+            let every = |index: usize| self.metrics.get(index).map(|metric| metric.every).unwrap_or_default();
+            let size = |index: usize| self.metrics.get(index).map_or(1, Metric::queries);
+            let due = state.answers.due(&all, every, size);
+            let question = |key: Key| {
+                let metric = self.metrics.get(key.1)?;
+                let is_late = state.answers.newest(&key.0, key.1, metric.every * 2).is_none();
+                let question = metric.question(&key.0, is_late.then_some(self.choice.lateness));
+                Some((key, question))
+            };
+            (all, due.into_iter().filter_map(question).collect::<Vec<_>>())
         };
-        let start = Instant::now();
-        let (answers, failure) = aws.metrics(Api::CloudWatch, &questions, &self.calls).await;
+        // A call reaches back as far as the question that reaches back most: those that do have calls of their own.
+        asked.sort_by_key(|(_, question)| question.window);
+        let (keys, questions): (Vec<Key>, Vec<Question>) = asked.into_iter().unzip();
+        self.ask(aws, Api::CloudWatch, &all, &keys, &questions).await
+    }
+
+    /// Asks CloudWatch those of all questions whose turn it is, and takes the answers.
+    async fn ask(&self, aws: &Aws, api: Api, all: &[Key], keys: &[Key], questions: &[Question]) -> Outcome {
+        let found = aws.metrics(api, questions, &self.calls).await;
         let mut state = self.state();
-        for (index, datum) in answers {
-            if let Some((id, metric)) = asked.get(index) {
-                state.take(id, *metric, datum);
+        state.answers.expect(keys);
+        for (at, datum) in found.answered {
+            if let Some(key) = keys.get(at) {
+                state.answers.take(key, datum);
             }
         }
-        if failure.is_none() {
-            state.asked(asked.iter().map(|(_, index)| *index), start);
-        }
-        failure.map_or(Ok(()), Err)
+        let failures = found.failures.into_iter().map(|failure| (String::new(), failure)).collect();
+        Outcome { failures, lacks: state.answers.lacks(all) }
     }
 
     async fn instance_types(&self, aws: &Aws) -> Result<(), Failure> {
@@ -155,63 +208,49 @@ impl Target {
         Ok(())
     }
 
-    async fn log_files(&self, aws: &Aws) -> Failures {
-        let ids: Vec<String> = {
-            let state = self.state();
-            let Some(instances) = state.instances() else { return Vec::new() };
-            let wanted =
-                instances.iter().filter(|instance| self.choice.serverless_logs || !instance.is_serverless());
-            wanted.map(|instance| instance.id.clone()).collect()
-        };
-        let first_page = self.choice.compat;
-        let mut results = futures_util::stream::iter(ids)
-            .map(|id| async move { (aws.log_files(&id, first_page).await, id) })
-            .buffer_unordered(LOGS_AT_ONCE);
-        let mut failures = Vec::new();
-        while let Some((result, id)) = results.next().await {
-            match result {
-                Ok(Some(size)) => drop(self.state().logs.insert(id, Kept::now(size))),
-                Ok(None) => drop(self.state().logs.remove(&id)),
-                Err(failure) => failures.push((id, failure)),
-            }
-        }
-        failures
-    }
-
     async fn quotas(&self, aws: &Aws) -> Failures {
         let mut failures = Vec::new();
         for (key, code) in QUOTAS {
+            if self.state().absent.get(key).is_some_and(|since| since.elapsed() < RARELY) {
+                continue;
+            }
             match aws.quota(code).await {
                 Ok(value) => drop(self.state().quotas.insert(key, Kept::now(value * unit(key)))),
-                Err(failure) => failures.push((code.to_owned(), failure)),
+                Err(failure) => failures.push((key, code, failure)),
             }
         }
-        failures
+        // Where there are others, one that is not there is not asked for with them.
+        let none = failures.len() == QUOTAS.len();
+        let mut state = self.state();
+        for (key, _, _) in failures.iter().filter(|(.., failure)| failure.lasting() == Lasting::Absent) {
+            state.quotas.remove(key);
+            if !none {
+                state.absent.insert(key, Instant::now());
+            }
+        }
+        failures.into_iter().map(|(_, code, failure)| (code.to_owned(), failure)).collect()
     }
 
-    async fn usages(&self, aws: &Aws) -> Result<(), Failure> {
+    async fn usages(&self, aws: &Aws) -> Outcome {
         let question = |resource: &str| Question {
-            namespace: "AWS/Usage",
+            namespace: USAGE.into(),
             metric: "ResourceCount".to_owned(),
             dimensions: vec![
-                ("Service", "RDS".to_owned()),
-                ("Type", "Resource".to_owned()),
-                ("Resource", resource.to_owned()),
-                ("Class", "None".to_owned()),
+                ("Service".into(), "RDS".to_owned()),
+                ("Type".into(), "Resource".to_owned()),
+                ("Resource".into(), resource.to_owned()),
+                ("Class".into(), "None".to_owned()),
             ],
             statistic: "Average".to_owned(),
             period: 300,
             window: Duration::from_hours(5),
+            expression: None,
         };
-        let questions: Vec<_> = USAGES.iter().map(|(_, resource)| question(resource)).collect();
-        let (answers, failure) = aws.metrics(Api::Usage, &questions, &self.calls).await;
-        let mut state = self.state();
-        for (index, datum) in answers {
-            if let Some((key, _)) = USAGES.get(index) {
-                state.quotas.insert(key, Kept::now(datum.value * unit(key)));
-            }
-        }
-        failure.map_or(Ok(()), Err)
+        let all: Vec<Key> = (0..USAGES.len()).map(|at| (Arc::from(USAGE), at)).collect();
+        let keys = self.state().answers.due(&all, |_| Collector::Usages.interval(), |_| 1);
+        let resources = keys.iter().filter_map(|(_, at)| USAGES.get(*at));
+        let questions: Vec<_> = resources.map(|(_, resource)| question(resource)).collect();
+        self.ask(aws, Api::Usage, &all, &keys, &questions).await
     }
 
     async fn engine_support(&self, aws: &Aws) -> Failures {
@@ -257,6 +296,6 @@ impl Target {
 }
 
 /// What a number of AWS is multiplied with: it counts storage in GiB.
-fn unit(key: &str) -> f64 {
+pub(super) fn unit(key: &str) -> f64 {
     if key.ends_with("_bytes") { GIB } else { 1.0 }
 }

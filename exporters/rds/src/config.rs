@@ -9,6 +9,7 @@ use catalogue::problem::{Problem, Problems};
 use catalogue::text::Text;
 use catalogue::yaml::{Node, Value};
 
+use super::aws::Api;
 use super::settings::SETTINGS;
 use exporter_core::config::{decode, read};
 
@@ -25,8 +26,12 @@ pub struct Account {
     pub session_name: String,
     /// Profile of the AWS configuration files.
     pub profile: Option<String>,
-    /// Another endpoint for all APIs.
+    /// Region of the STS that is asked for the role; that of the environment when not set.
+    pub sts_region: Option<String>,
+    /// Another endpoint for all APIs that have none of their own, here or in the environment.
     pub endpoint: Option<String>,
+    /// Endpoints of single APIs, by the name that the label `api` has.
+    pub endpoints: BTreeMap<&'static str, String>,
     /// Which databases, by tags; all when empty.
     pub tags: BTreeMap<String, Vec<String>>,
 }
@@ -39,7 +44,9 @@ impl Default for Account {
             external_id: None,
             session_name: "prometheus-rds-exporter".to_owned(),
             profile: None,
+            sts_region: None,
             endpoint: None,
+            endpoints: BTreeMap::new(),
             tags: BTreeMap::new(),
         }
     }
@@ -54,6 +61,8 @@ pub struct File {
     pub tags: BTreeMap<String, Vec<String>>,
     /// Accounts and regions; the environment's own when empty.
     pub targets: Vec<Account>,
+    /// Accounts with a region that are gone on purpose, so that no alert expects them.
+    pub removed: Vec<(String, String)>,
 }
 
 impl File {
@@ -82,6 +91,19 @@ fn file(node: &Node, problems: &mut Problems) -> Option<File> {
             own.targets.extend(accounts(node, fields.problems()));
         }
     }
+    if let Some(node) = fields.optional("removed-targets") {
+        own.removed = list(node, fields.problems())
+            .iter()
+            .filter_map(|node| {
+                let mut fields = Fields::of(node, fields.problems())?;
+                let account = fields.text("account");
+                let region = fields.text("region");
+                let region = fields.parse(region, region_name);
+                fields.finish();
+                Some((account?.to_string(), region?))
+            })
+            .collect();
+    }
     fields.finish();
     Some(own)
 }
@@ -100,7 +122,12 @@ fn accounts(node: &Node, problems: &mut Problems) -> Vec<Account> {
     let external_id = text(fields.optional_text("external-id"));
     let session_name = text(fields.optional_text("session-name"));
     let profile = text(fields.optional_text("profile"));
-    let endpoint = text(fields.optional_text("endpoint"));
+    let sts_region = fields.optional_text("sts-region");
+    let sts_region = fields.parse(sts_region, region_name);
+    let endpoint = fields.optional_text("endpoint");
+    let endpoint = fields.parse(endpoint, endpoint_url);
+    let endpoints = fields.optional("endpoints");
+    let endpoints = endpoints.map(|node| endpoint_urls(node, fields.problems())).unwrap_or_default();
     let tags = fields.optional("tag-selections");
     let tags = tags.map(|node| selections(node, fields.problems())).unwrap_or_default();
     if region.is_some() && !regions.is_empty() {
@@ -120,7 +147,9 @@ fn accounts(node: &Node, problems: &mut Problems) -> Vec<Account> {
         external_id,
         session_name: session_name.unwrap_or(Account::default().session_name),
         profile,
+        sts_region,
         endpoint,
+        endpoints,
         tags,
     };
     if regions.is_empty() {
@@ -139,6 +168,34 @@ pub fn region_name(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err(format!("`{}` is not a region: write for example `eu-west-3`", text.escape_debug()))
+    }
+}
+
+/// The endpoints under `endpoints`.
+fn endpoint_urls(node: &Node, problems: &mut Problems) -> BTreeMap<&'static str, String> {
+    let mut endpoints = BTreeMap::new();
+    let Some(mut fields) = Fields::of(node, problems) else { return endpoints };
+    for name in Api::ALL.map(Api::endpoint) {
+        let url = fields.optional_text(name);
+        if let Some(url) = fields.parse(url, endpoint_url) {
+            endpoints.insert(name, url);
+        }
+    }
+    fields.finish();
+    endpoints
+}
+
+/// An address such as `https://vpce-1a2b-3c.rds.eu-west-3.vpce.amazonaws.com`.
+fn endpoint_url(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let valid = host.is_some_and(|host| {
+        host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')
+            && !host.contains(|c: char| c.is_whitespace() || c.is_control() || "@?#".contains(c))
+    });
+    if valid {
+        Ok(text.to_owned())
+    } else {
+        Err("an endpoint is an address such as `https://rds.example`, without user, `?` and `#`".to_owned())
     }
 }
 
@@ -229,6 +286,13 @@ mod tests {
                 "c.yaml:2:5: a target has `region` or `regions`",
             ),
             ("targets:\n  - external-id: x\n", "c.yaml:2:5: `external-id` needs `role-arn`"),
+            ("targets:\n  - endpoint: rds.example\n", "c.yaml:2:15: an endpoint is an address"),
+            (
+                "targets:\n  - endpoints: { rsd: 'https://a' }\n",
+                "c.yaml:2:18: unknown key `rsd`; did you mean `rds`?",
+            ),
+            ("targets:\n  - endpoints: { rds: 'https://u:p@a' }\n", "c.yaml:2:23: an endpoint is"),
+            ("targets:\n  - sts-region: paris\n", "c.yaml:2:17: `paris` is not a region"),
             ("tag-selections: { a: [] }\n", "c.yaml:1:22: tag `a` has no values"),
         ] {
             let error = read(text).unwrap_err();

@@ -3,10 +3,13 @@
 //! In reading order: [`cli`] and [`settings`] say what is wanted, [`target`] keeps up one account and region by the
 //! collectors of `collect`, which ask [`aws`] and fill [`state`]; [`page`] makes samples of it, [`service`] serves them.
 
+pub mod answers;
 pub mod aws;
+pub mod claims;
 pub mod cli;
 mod collect;
 pub mod config;
+mod logs;
 pub mod model;
 pub mod page;
 pub mod policy;

@@ -49,6 +49,10 @@ pub struct Instance {
     pub cluster: Option<String>,
     /// `ReadReplicaSourceDBInstanceIdentifier`.
     pub replica_source: Option<String>,
+    /// `ReadReplicaSourceDBClusterIdentifier`: the source is a Multi-AZ DB cluster.
+    pub replica_source_cluster: Option<String>,
+    /// `AdditionalStorageVolumes`, of Oracle and SQL Server.
+    pub volumes: Vec<Volume>,
     /// `InstanceCreateTime`.
     pub created: Option<Timestamp>,
     /// `LatestRestorableTime`.
@@ -77,6 +81,18 @@ impl Instance {
     /// Class db.serverless.
     pub fn is_serverless(&self) -> bool {
         self.class == "db.serverless"
+    }
+
+    /// Whether it follows an instance or a cluster that it is no member of.
+    pub fn is_replica(&self) -> bool {
+        self.replica_source.is_some() || self.replica_source_cluster.is_some()
+    }
+
+    /// How much more memory the class has than its EC2 type: `db.r5.4xlarge.tpc2.mem2x` has twice as much. The number
+    /// of processors is that of the size, whatever the threads per core. RDS User Guide, "DB instance classes".
+    pub fn memory_factor(&self) -> f64 {
+        let factor = |part: &str| part.strip_prefix("mem")?.strip_suffix('x')?.parse::<u8>().ok();
+        self.class.split('.').skip(3).find_map(factor).map_or(1.0, f64::from)
     }
 
     /// Member of an Aurora cluster.
@@ -118,6 +134,21 @@ impl Instance {
         let known = STATUSES.iter().find(|(status, _)| *status == self.status);
         (!self.status.is_empty()).then(|| known.map_or(-1.0, |(_, code)| f64::from(*code)))
     }
+}
+
+/// A storage volume beside the first (`AdditionalStorageVolumes`).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Volume {
+    /// `StorageType`.
+    pub storage_type: String,
+    /// `AllocatedStorage`, GiB.
+    pub allocated_gib: Option<f64>,
+    /// `MaxAllocatedStorage`, GiB.
+    pub max_allocated_gib: Option<f64>,
+    /// `IOPS`.
+    pub iops: Option<f64>,
+    /// `StorageThroughput`, MiB per second.
+    pub throughput_mib: Option<f64>,
 }
 
 /// Codes that dashboards know; any other status is -1.
@@ -169,7 +200,7 @@ pub struct Cluster {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Member {
     /// `IsClusterWriter`.
-    pub is_writer: bool,
+    pub is_writer: Option<bool>,
     /// `DBClusterParameterGroupStatus`.
     pub parameter_group: Option<String>,
 }
@@ -312,6 +343,20 @@ mod tests {
         assert_eq!(machine("db.m5.large").as_deref(), Some("m5.large"));
         assert_eq!(machine("db.x2g.large").as_deref(), Some("x2gd.large"));
         assert_eq!(machine("db.r5.4xlarge.tpc2.mem2x").as_deref(), Some("r5.4xlarge"));
+        let factor = |class: &str| {
+            Instance { class: class.to_owned(), ..Instance::default() }.memory_factor().to_string()
+        };
+        for (class, memory) in [
+            ("db.r5.4xlarge.tpc2.mem2x", "2"),
+            ("db.r5.2xlarge.tpc2.mem8x", "8"),
+            ("db.r5b.large.tpc1.mem2x", "2"),
+            ("db.r5.4xlarge.tpc2", "1"),
+            ("db.r5.4xlarge", "1"),
+            ("db.mem2x.large", "1"),
+            ("db.serverless", "1"),
+        ] {
+            assert_eq!(factor(class), memory, "{class}");
+        }
         assert_eq!(machine("db.serverless"), None);
         assert_eq!(machine(""), None);
     }

@@ -1,16 +1,22 @@
 //! What CloudWatch is asked: only metrics that can exist for an instance, each as often as it changes.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalogue::metric::{CloudWatch, Condition, Origin, Query, Scope};
+use catalogue::cloudwatch::{Asked, CloudWatch, Condition, IDENTIFIER, Measure};
+use catalogue::metric::{Origin, Query, Scope};
 
-use super::aws::Question;
+use super::answers::Key;
+use super::aws::{Expression, Question};
 use super::model::{Cluster, Instance, Machine};
 
 /// What is known about EC2 types, by name.
 type Machines = BTreeMap<String, Option<Machine>>;
+
+/// What an account is called where instances and clusters have an identifier.
+pub const ACCOUNT: &str = "";
 
 /// A metric of the metrics files that comes from CloudWatch.
 #[derive(Debug, Clone)]
@@ -21,8 +27,8 @@ pub struct Metric {
     pub key: String,
     /// File.
     pub file: String,
-    /// Whether it is asked for per cluster instead of per instance.
-    pub per_cluster: bool,
+    /// What it is asked for: each instance, each cluster, or the account.
+    pub scope: Scope,
     /// What is asked.
     pub source: CloudWatch,
     /// How often it is asked for.
@@ -41,8 +47,8 @@ impl Metric {
                     index: metrics.len(),
                     key: metric.key.to_string(),
                     file: query.name.clone(),
-                    per_cluster: query.scope == Scope::Cluster,
-                    source: source.clone(),
+                    scope: query.scope,
+                    source: (**source).clone(),
                     every: Duration::from_millis(every.milliseconds()).max(interval),
                 });
             }
@@ -57,23 +63,60 @@ impl Metric {
 
     /// Whether it can exist for an instance.
     fn applies(&self, about: &About<'_>) -> bool {
-        !self.per_cluster && self.source.only.iter().all(|condition| about.is(*condition))
+        self.scope == Scope::Instance && self.source.only.iter().all(|condition| about.is(*condition))
     }
 
-    /// The question about an instance or a cluster.
-    pub fn question(&self, id: &str) -> Question {
-        let seconds = self.source.period.milliseconds() / 1000;
-        Question {
-            namespace: "AWS/RDS",
-            metric: self.source.metric.to_string(),
-            dimensions: vec![(
-                if self.per_cluster { "DBClusterIdentifier" } else { "DBInstanceIdentifier" },
-                id.to_owned(),
-            )],
-            statistic: self.source.statistic.to_string(),
-            period: i32::try_from(seconds).unwrap_or(60),
-            window: Duration::from_secs(seconds * 3),
+    /// Queries that its question takes.
+    pub fn queries(&self) -> usize {
+        match &self.source.asked {
+            Asked::Measure(_) => 1,
+            Asked::Expression { of, .. } => of.len() + 1,
         }
+    }
+
+    /// The question about an instance, a cluster, or the account, whose identifier is empty: three periods back, or
+    /// `late` when there was nothing so new.
+    pub fn question(&self, id: &str, late: Option<Duration>) -> Question {
+        let seconds = self.source.period.milliseconds() / 1000;
+        let period = i32::try_from(seconds).unwrap_or(60);
+        let window = Duration::from_secs(seconds * 3).max(late.unwrap_or_default());
+        let question = |measure: &Measure| Question {
+            namespace: measure.namespace.as_deref().map_or("AWS/RDS".into(), |name| name.to_owned().into()),
+            metric: measure.metric.to_string(),
+            dimensions: self.dimensions(measure, id),
+            statistic: measure.statistic.to_string(),
+            period,
+            window,
+            expression: None,
+        };
+        match &self.source.asked {
+            Asked::Measure(measure) => question(measure),
+            Asked::Expression { text, of } => Question {
+                metric: text.to_string(),
+                period,
+                window,
+                expression: Some(Expression {
+                    text: text.to_string(),
+                    of: of.iter().map(|(name, measure)| (name.to_string(), question(measure))).collect(),
+                }),
+                ..Question::default()
+            },
+        }
+    }
+
+    fn dimensions(&self, measure: &Measure, id: &str) -> Vec<(Cow<'static, str>, String)> {
+        let own = match self.scope {
+            Scope::Instance => Some("DBInstanceIdentifier"),
+            Scope::Cluster => Some("DBClusterIdentifier"),
+            _ => None,
+        };
+        if measure.dimensions.is_empty() {
+            return own.map(|name| (name.into(), id.to_owned())).into_iter().collect();
+        }
+        let own = |(name, value): &(String, catalogue::text::Text)| {
+            (name.clone().into(), value.replace(IDENTIFIER, id))
+        };
+        measure.dimensions.iter().map(own).collect()
     }
 }
 
@@ -81,22 +124,23 @@ impl Metric {
 struct About<'a> {
     instance: &'a Instance,
     machine: Option<&'a Machine>,
-    is_writer: bool,
+    /// Whether it is known to be a member of a cluster that does not write.
+    is_reader: bool,
 }
 
 impl About<'_> {
     fn is(&self, condition: Condition) -> bool {
-        let Self { instance, machine, is_writer } = self;
+        let Self { instance, machine, is_reader } = self;
         let bursts = |limits: Option<(f64, f64)>| {
             !instance.is_aurora() && limits.is_some_and(|(baseline, maximum)| maximum > baseline)
         };
         match condition {
             Condition::Aurora => instance.is_aurora(),
-            Condition::AuroraReader => instance.is_aurora() && !is_writer,
+            Condition::AuroraReader => instance.is_aurora() && *is_reader,
             Condition::NotAurora => !instance.is_aurora(),
             Condition::Postgres => instance.is_postgresql(),
             Condition::Mysql => instance.is_mysql(),
-            Condition::Replica => instance.replica_source.is_some(),
+            Condition::Replica => instance.is_replica(),
             Condition::Burstable => instance.class.starts_with("db.t"),
             Condition::Serverless => instance.is_serverless(),
             Condition::NotServerless => !instance.is_serverless(),
@@ -108,31 +152,32 @@ impl About<'_> {
     }
 }
 
-/// The questions of one round: each with what it is about.
-pub fn due<'a>(
-    metrics: &'a [Metric],
-    instances: &'a [Instance],
-    clusters: &'a [Cluster],
+/// Everything that there is to ask about instances, clusters and the account.
+pub fn all(
+    metrics: &[Metric],
+    instances: &[Instance],
+    clusters: &[Cluster],
     machines: &Machines,
-    is_due: impl Fn(&Metric) -> bool,
-) -> Vec<(Arc<str>, &'a Metric, Question)> {
-    let due: Vec<&Metric> = metrics.iter().filter(|metric| is_due(metric)).collect();
+) -> Vec<Key> {
     let members = clusters.iter().flat_map(|cluster| &cluster.members);
-    let writers: BTreeSet<&str> =
-        members.filter(|(_, member)| member.is_writer).map(|(id, _)| id.as_str()).collect();
+    let readers: BTreeSet<&str> =
+        members.filter(|(_, member)| member.is_writer == Some(false)).map(|(id, _)| id.as_str()).collect();
     let mut questions = Vec::new();
     for instance in instances.iter().filter(|instance| instance.is_measured()) {
         let id: Arc<str> = instance.id.as_str().into();
         let machine = instance.machine().and_then(|name| machines.get(&name)?.as_ref());
-        let about = About { instance, machine, is_writer: writers.contains(&*instance.id) };
-        let own = due.iter().filter(|metric| metric.applies(&about));
-        questions.extend(own.map(|metric| (Arc::clone(&id), *metric, metric.question(&id))));
+        let about = About { instance, machine, is_reader: readers.contains(&*instance.id) };
+        let own = metrics.iter().filter(|metric| metric.applies(&about));
+        questions.extend(own.map(|metric| (Arc::clone(&id), metric.index)));
     }
     for cluster in clusters.iter().filter(|cluster| cluster.engine.starts_with("aurora")) {
         let id: Arc<str> = cluster.id.as_str().into();
-        let own = due.iter().filter(|metric| metric.per_cluster);
-        questions.extend(own.map(|metric| (Arc::clone(&id), *metric, metric.question(&id))));
+        let own = metrics.iter().filter(|metric| metric.scope == Scope::Cluster);
+        questions.extend(own.map(|metric| (Arc::clone(&id), metric.index)));
     }
+    let account: Arc<str> = Arc::from(ACCOUNT);
+    let own = metrics.iter().filter(|metric| metric.scope == Scope::Account);
+    questions.extend(own.map(|metric| (Arc::clone(&account), metric.index)));
     questions
 }
 
@@ -150,16 +195,16 @@ mod tests {
             ..Machine::default()
         };
         let machines = BTreeMap::from([("m5.large".to_owned(), Some(machine))]);
-        let due = due(&metrics, std::slice::from_ref(instance), &[], &machines, |_| true);
-        due.into_iter().map(|(_, metric, _)| metric.source.metric.to_string()).collect()
+        let all = all(&metrics, std::slice::from_ref(instance), &[], &machines);
+        all.into_iter().map(|(_, index)| metrics[index].source.name().to_string()).collect()
     }
 
     /// Metrics a minute that one instance costs.
     fn rate(instance: &Instance, interval: u64) -> f64 {
         let (queries, _) = crate::queries();
         let metrics = Metric::all(&queries, false, Duration::from_mins(interval));
-        let due = due(&metrics, std::slice::from_ref(instance), &[], &BTreeMap::new(), |_| true);
-        due.iter().map(|(_, metric, _)| 60.0 / metric.every.as_secs_f64()).sum()
+        let all = all(&metrics, std::slice::from_ref(instance), &[], &BTreeMap::new());
+        all.iter().map(|(_, index)| 60.0 / metrics[*index].every.as_secs_f64()).sum()
     }
 
     fn instance(engine: &str) -> Instance {

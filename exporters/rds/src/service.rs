@@ -1,5 +1,6 @@
 //! The exporter as the web server sees it: pages made from what the collectors found, whatever AWS does now.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -8,11 +9,14 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::page::{Definitions, page};
+use super::claims::Claims;
+use super::page::{Definitions, page, removed};
 use super::settings::{Inputs, Options};
 use super::state::Collector;
 use super::target::Target;
+use exporter_core::config::off_thread;
 use exporter_core::exposition::{Own, Page};
+use exporter_core::removed::Removed;
 use exporter_core::sample::{Family, Table};
 use exporter_core::serve::{About, Exporter, Future_, Refusal};
 
@@ -39,7 +43,11 @@ pub struct Service {
 struct Setup {
     options: Options,
     definitions: Definitions,
+    /// Who serves which account and region.
+    claims: Arc<Claims>,
     running: Vec<Arc<Running>>,
+    /// Accounts with a region that an earlier reading had, or that are said to be removed.
+    removed: Removed<(String, String)>,
 }
 
 /// An account and region with its collectors, which end with it.
@@ -52,12 +60,19 @@ struct Running {
 impl Setup {
     /// Starts what is new; what is the same goes on with all that it knows, and looks again at once.
     async fn start(options: Options, before: Option<&Self>, on: &Handle) -> Result<Self, String> {
-        let definitions = Definitions::read(options.latencies, options.metrics_interval)?;
+        let definitions =
+            Definitions::read(options.latencies, options.metrics_interval, options.metrics.as_deref())?;
+        // Positions of metrics in a target are those of its definitions, and a folder may have changed.
+        let without_targets =
+            |options: &Options| Options { accounts: Vec::new(), removed: Vec::new(), ..options.clone() };
         let same = |before: &&Self| {
-            Options { accounts: Vec::new(), ..before.options.clone() }
-                == Options { accounts: Vec::new(), ..options.clone() }
+            options.metrics.is_none() && without_targets(&before.options) == without_targets(&options)
         };
-        let before = before.filter(same).map(|before| before.running.as_slice()).unwrap_or_default();
+        let earlier = before;
+        let before = before.filter(same);
+        // Where all targets are new, none of them waits for those that are about to end.
+        let claims = before.map_or_else(Arc::default, |before| Arc::clone(&before.claims));
+        let before = before.map(|before| before.running.as_slice()).unwrap_or_default();
         let mut running = Vec::new();
         for account in &options.accounts {
             if let Some(known) = before.iter().find(|known| known.target.account == *account) {
@@ -68,7 +83,7 @@ impl Setup {
             if account.tags.is_empty() {
                 choice.collectors.remove(&Collector::Tags);
             }
-            let target = Target::new(account.clone(), choice, Arc::clone(&definitions.metrics));
+            let target = Target::new(account.clone(), choice, Arc::clone(&definitions.metrics), &claims);
             let mut tasks = JoinSet::new();
             target.start(&mut tasks, on).await?;
             running.push(Arc::new(Running { target, _tasks: tasks }));
@@ -76,7 +91,17 @@ impl Setup {
         for known in before {
             known.target.look_again();
         }
-        Ok(Self { options, definitions, running })
+        let gone = earlier.into_iter().flat_map(|earlier| &earlier.running);
+        let gone = gone.filter(|gone| !options.accounts.contains(&gone.target.account));
+        let gone = gone.filter_map(|gone| gone.target.place());
+        let removed = earlier.map_or_else(Removed::default, |earlier| earlier.removed.clone());
+        let removed = removed.after(gone, &options.removed, &[]);
+        Ok(Self { options, definitions, claims, running, removed })
+    }
+
+    /// The targets that are served.
+    fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.running.iter().map(|running| &*running.target).filter(|target| !target.is_double())
     }
 }
 
@@ -105,12 +130,22 @@ impl Service {
             return page.clone();
         }
         let setup = self.setup();
-        let is_complete = setup.running.iter().all(|running| running.target.state().is_complete());
+        let is_complete = setup.targets().all(|target| target.state().is_complete());
         let life = if is_complete { LIFE } else { FIRST_LIFE };
         let mut all = Page::default();
-        for running in &setup.running {
-            all.extend(page(&running.target, &setup.definitions));
+        let mut served = BTreeSet::new();
+        for target in setup.targets() {
+            let (place, own) = page(target, &setup.definitions);
+            // Two whose account is not known yet look the same.
+            if served.insert(place) {
+                all.extend(own);
+            }
         }
+        let read: Vec<_> = setup.targets().filter_map(Target::place).collect();
+        all.extend(removed(
+            setup.removed.iter().filter(|(place, _)| !read.contains(place)),
+            &setup.definitions,
+        ));
         if setup.options.choice.compat {
             all.extend(up(&setup));
         }
@@ -121,7 +156,7 @@ impl Service {
 
 /// The label-less `up` of the exporter that came before; it hides Prometheus' own.
 fn up(setup: &Setup) -> Page {
-    let works = setup.running.iter().all(|running| running.target.state().instances().is_some());
+    let works = setup.targets().all(|target| target.state().instances().is_some());
     let help = "1 when the inventory of every account is known".to_owned();
     let family = Family { name: "up".to_owned(), kind: Kind::Counter, unit: None, help };
     let table = Table::single([family].into(), &[f64::from(u8::from(works))]);
@@ -150,7 +185,7 @@ impl Exporter for Service {
 
     fn ready(&self) -> Result<(), String> {
         let setup = self.setup();
-        let waiting = setup.running.iter().filter(|running| !running.target.state().is_settled());
+        let waiting = setup.targets().filter(|target| !target.state().is_settled());
         match waiting.count() {
             0 => Ok(()),
             count => {
@@ -161,7 +196,12 @@ impl Exporter for Service {
 
     fn reload(&self) -> Future_<'_, Result<(), String>> {
         Box::pin(async move {
-            let setup = Setup::start(self.inputs.options()?, Some(&self.setup()), &self.collecting).await?;
+            let (inputs, before) = (self.inputs.clone(), self.setup());
+            let options = {
+                let before = before.options.clone();
+                off_thread(move || inputs.again(&before)).await?
+            };
+            let setup = Setup::start(options, Some(&before), &self.collecting).await?;
             *self.setup.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
             *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
             Ok(())

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::config::{Account, File, region_name, role_name};
 use super::state::Collector;
-use super::target::Choice;
+use super::target::{Choice, account_in};
 
 /// A setting. Its name is the flag without dashes and the key of the file; `PROMETHEUS_RDS_EXPORTER_` and the name
 /// with underscores is the environment variable.
@@ -77,6 +77,13 @@ pub const SETTINGS: &[Setting] = &[
         "AWS",
         "Name of its session [default: prometheus-rds-exporter]",
     ),
+    text(
+        "metrics",
+        None,
+        "DIR",
+        "Collectors",
+        "Folder with metrics files that add to the built-in ones, or replace those of the same name",
+    ),
     switch("collect-instance-metrics", "CloudWatch metrics of instances and clusters [default: true]"),
     text(
         "metrics-interval",
@@ -84,6 +91,13 @@ pub const SETTINGS: &[Setting] = &[
         "DURATION",
         "Collectors",
         "How often CloudWatch is asked at most; 5m costs a quarter of 1m [default: 1m]",
+    ),
+    text(
+        "metrics-lateness",
+        None,
+        "DURATION",
+        "Collectors",
+        "How old the newest value of CloudWatch may be when it is late [default: 15m]",
     ),
     switch(
         "collect-latencies",
@@ -144,17 +158,34 @@ impl Merged {
     }
 }
 
+impl Merged {
+    /// A time between a minute and an hour.
+    fn minutes(&self, name: &str, default: u64) -> Result<Duration, String> {
+        let Some(text) = self.text(name) else { return Ok(Duration::from_mins(default)) };
+        let time = exporter_core::args::duration(text).map_err(|error| format!("`{name}`: {error}"))?;
+        if (Duration::from_mins(1)..=Duration::from_hours(1)).contains(&time) {
+            Ok(time)
+        } else {
+            Err(format!("`{name}` is between 1m and 1h"))
+        }
+    }
+}
+
 /// What is to be collected from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// The accounts and regions.
     pub accounts: Vec<Account>,
+    /// Those that are gone on purpose.
+    pub removed: Vec<(String, String)>,
     /// What is collected from each.
     pub choice: Choice,
     /// Whether CloudWatch is asked for latencies and queues, which costs extra.
     pub latencies: bool,
     /// How often CloudWatch is asked at most.
     pub metrics_interval: Duration,
+    /// Folder with metrics files that add to or replace the embedded ones.
+    pub metrics: Option<PathBuf>,
 }
 
 impl Inputs {
@@ -167,18 +198,24 @@ impl Inputs {
     pub fn options(&self) -> Result<Options, String> {
         let (merged, file) = self.read()?;
         let choice = choice(&merged)?;
-        let metrics_interval = match merged.text("metrics-interval") {
-            None => Duration::from_mins(1),
-            Some(text) => {
-                exporter_core::args::duration(text).map_err(|error| format!("`metrics-interval`: {error}"))?
-            }
-        };
-        if !(Duration::from_mins(1)..=Duration::from_hours(1)).contains(&metrics_interval) {
-            return Err("`metrics-interval` is between 1m and 1h".to_owned());
-        }
+        let metrics_interval = merged.minutes("metrics-interval", 1)?;
         let latencies = merged.flag("collect-latencies", false)?;
+        let removed = file.removed.clone();
         let accounts = self.accounts(&merged, file)?;
-        Ok(Options { accounts, choice, latencies, metrics_interval })
+        let metrics = merged.text("metrics").map(PathBuf::from);
+        Ok(Options { accounts, removed, choice, latencies, metrics_interval, metrics })
+    }
+
+    /// The same on a reload. A file that is empty and was not is being written, and changes nothing.
+    pub fn again(&self, before: &Options) -> Result<Options, String> {
+        let options = self.options()?;
+        let is_empty = |path: &&PathBuf| File::read(path).is_ok_and(|file| file == File::default());
+        match self.files.iter().find(is_empty) {
+            Some(path) if options != *before => {
+                Err(format!("`{}` is empty, or is being written", path.display()))
+            }
+            _ => Ok(options),
+        }
     }
 
     fn read(&self) -> Result<(Merged, File), String> {
@@ -190,6 +227,7 @@ impl Inputs {
             if !own.targets.is_empty() {
                 all.targets = own.targets;
             }
+            all.removed.extend(own.removed);
         }
         let mut settings = std::mem::take(&mut all.settings);
         settings.extend(self.given.clone());
@@ -210,8 +248,12 @@ impl Inputs {
         }
         let mut known = BTreeSet::new();
         for account in &accounts {
-            if !known.insert((&account.region, &account.role_arn, &account.profile, &account.endpoint)) {
-                let region = account.region.as_deref().unwrap_or("the region of the environment");
+            let region = account.region.as_ref().or(self.region.as_ref());
+            // A role says which account it leads to; without one the credentials decide.
+            let place = account.role_arn.as_deref().and_then(account_in);
+            let source = place.is_none().then_some(&account.profile);
+            if !known.insert((region, place, source, &account.endpoint)) {
+                let region = region.map_or("the region of the environment", String::as_str);
                 let role =
                     account.role_arn.as_deref().map(|role| format!(" with `{role}`")).unwrap_or_default();
                 return Err(format!("two targets are the same: {region}{role}"));
@@ -246,6 +288,7 @@ fn choice(merged: &Merged) -> Result<Choice, String> {
         collectors,
         tags: merged.flag("collect-instance-tags", true)?,
         serverless_logs: merged.flag("collect-serverless-logs-size", false)?,
+        lateness: merged.minutes("metrics-lateness", 15)?,
         compat: merged.flag("compat", false)?,
     })
 }
@@ -297,6 +340,7 @@ mod tests {
         for (name, value, message) in [
             ("collect-quotas", "maybe", "`collect-quotas` is `maybe`, not true or false"),
             ("metrics-interval", "10s", "`metrics-interval` is between 1m and 1h"),
+            ("metrics-lateness", "2h", "`metrics-lateness` is between 1m and 1h"),
             ("aws-assume-role-arn", "nobody", "`aws-assume-role-arn`: `nobody` is not the ARN of a role"),
         ] {
             let error = inputs(&[(name, value)]).options().unwrap_err();
@@ -325,5 +369,65 @@ mod tests {
         std::fs::write(&path, "targets: [{ region: eu-west-3, external-id: s3cret, role-arn: 'arn:aws:iam::123456789012:role/x' }, { region: eu-west-3, role-arn: 'arn:aws:iam::123456789012:role/x' }]\n").unwrap();
         let error = Inputs { files: vec![path], ..Inputs::default() }.options().unwrap_err();
         assert_eq!(error, "two targets are the same: eu-west-3 with `arn:aws:iam::123456789012:role/x`");
+    }
+
+    #[test]
+    fn a_file_that_became_empty_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.yaml");
+        let inputs = Inputs { files: vec![path.clone()], ..Inputs::default() };
+        std::fs::write(&path, "targets: [{ region: eu-west-3 }]\n").unwrap();
+        let before = inputs.options().unwrap();
+        for text in ["", "# nothing\n"] {
+            std::fs::write(&path, text).unwrap();
+            assert!(inputs.again(&before).unwrap_err().contains("c.yaml` is empty"));
+            assert!(inputs.again(&inputs.options().unwrap()).is_ok());
+        }
+        std::fs::write(&path, "targets: [{ region: eu-west-1 }]\n").unwrap();
+        assert_ne!(inputs.again(&before).unwrap(), before);
+    }
+
+    #[test]
+    fn an_account_and_region_is_there_once_whatever_leads_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.yaml");
+        let role = |name: &str| format!("role-arn: 'arn:aws:iam::123456789012:role/{name}'");
+        let result = |targets: &str| {
+            std::fs::write(&path, format!("targets: [{targets}]\n")).unwrap();
+            let region = Some("eu-west-3".to_owned());
+            let inputs = Inputs { files: vec![path.clone()], region, ..Inputs::default() };
+            inputs.options().map(|options| options.accounts.len())
+        };
+        for (targets, what) in [
+            (
+                format!("{{ region: eu-west-3, {} }}, {{ region: eu-west-3, {} }}", role("x"), role("y")),
+                "another role",
+            ),
+            (
+                format!(
+                    "{{ region: eu-west-3, {}, profile: p }}, {{ region: eu-west-3, {} }}",
+                    role("x"),
+                    role("x")
+                ),
+                "another caller",
+            ),
+            (
+                "{ region: eu-west-3 }, { tag-selections: { a: [b] } }".to_owned(),
+                "the region of the environment",
+            ),
+            (
+                "{ region: eu-west-3, profile: p }, { region: eu-west-3, profile: p, session-name: z }"
+                    .to_owned(),
+                "another session",
+            ),
+        ] {
+            let error = result(&targets).expect_err(what);
+            assert!(error.starts_with("two targets are the same: eu-west-3"), "{what}: {error}");
+        }
+        let several = format!(
+            "{{ regions: [eu-west-1, eu-west-3], {} }}, {{ region: eu-west-3 }}, {{ region: eu-west-3, profile: p }}",
+            role("x")
+        );
+        assert_eq!(result(&several), Ok(4));
     }
 }

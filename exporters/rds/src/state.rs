@@ -1,14 +1,15 @@
 //! What is known about one account and region, since when, and up to which age it is served.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::aws::{Api, Datum};
+use super::answers::Answers;
+use super::aws::Api;
 use super::model::{Action, Cluster, Instance, Lifecycle, Machine, Timestamp};
-use super::questions::Metric;
+use super::questions::ACCOUNT;
 
 /// A part of the collection: its own schedule, its own success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,13 +75,21 @@ impl Collector {
     /// How often it runs.
     pub fn interval(self) -> Duration {
         match self {
-            Self::Instances | Self::Clusters | Self::InstanceMetrics => Duration::from_mins(1),
+            // Of log files, each run asks for those of a few instances.
+            Self::Instances | Self::Clusters | Self::InstanceMetrics | Self::LogFiles => {
+                Duration::from_mins(1)
+            }
             Self::Tags | Self::Maintenances | Self::Events => Duration::from_mins(5),
             // Each question about usage costs, and AWS counts every five minutes at best.
-            Self::LogFiles | Self::Usages => Duration::from_mins(15),
+            Self::Usages => Duration::from_mins(15),
             Self::Identity | Self::Quotas => Duration::from_hours(1),
             Self::InstanceTypes | Self::EngineSupport => Duration::from_hours(24),
         }
+    }
+
+    /// Whether it is an error that there is nothing to ask: without these nothing is known.
+    pub fn is_essential(self) -> bool {
+        matches!(self, Self::Identity | Self::Tags | Self::Instances | Self::InstanceMetrics)
     }
 
     /// How long its last good result is served: three runs, and not less than ten minutes.
@@ -111,14 +120,18 @@ impl<T> Kept<T> {
 /// How a collector fares.
 #[derive(Debug, Clone, Default)]
 pub struct Run {
-    /// Whether the last run was complete.
+    /// Whether the last run was complete: nothing that it is about is missing.
     pub complete: bool,
+    /// How long after its start the next run comes.
+    pub wait: Duration,
     /// The end of the last complete run.
     pub last: Option<Instant>,
     /// How long the last run took.
     pub took: Duration,
-    /// Runs that were not complete.
+    /// Runs in which a call failed.
     pub failures: u64,
+    /// Codes of the last run that failed, while something is missing.
+    pub codes: BTreeSet<String>,
     /// All runs.
     pub runs: u64,
 }
@@ -126,8 +139,30 @@ pub struct Run {
 impl Run {
     /// Whether it works: its last run was complete and ended less than three intervals ago.
     pub fn works(&self, interval: Duration) -> bool {
-        self.complete && self.last.is_some_and(|last| last.elapsed() < interval * 3)
+        self.complete && self.last.is_some_and(|last| last.elapsed() < interval.max(self.wait) * 3)
     }
+}
+
+/// The databases that are selected by tags.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Identifiers of instances.
+    pub instances: BTreeSet<String>,
+    /// Identifiers of clusters.
+    pub clusters: BTreeSet<String>,
+}
+
+/// What is known about the log files of an instance.
+#[derive(Debug, Clone)]
+pub struct Logs {
+    /// Their size; none when it has none.
+    pub size: Option<Kept<f64>>,
+    /// When it is to be asked for again.
+    pub next: Instant,
+    /// How often in a row it could not be read.
+    pub failures: u32,
+    /// Whether that is an error.
+    pub is_lacking: bool,
 }
 
 /// Resource and category of an event.
@@ -150,22 +185,24 @@ pub struct State {
     pub region: Option<String>,
     /// By collector.
     pub runs: BTreeMap<Collector, Run>,
-    /// Identifiers of tagged instances and clusters; `None` without a selection.
-    pub tagged: Option<(Vec<String>, Vec<String>)>,
+    /// What is selected by tags, nothing until AWS has said what carries them; `None` when everything is.
+    pub selection: Option<Selection>,
     /// Inventory.
     pub instances: Option<Kept<Arc<Vec<Instance>>>>,
-    /// Inventory.
+    /// Clusters that are selected, or that a selected instance is a member of.
     pub clusters: Option<Kept<Arc<Vec<Cluster>>>>,
     /// Maintenance that waits.
     pub actions: Option<Kept<Vec<Action>>>,
     /// EC2 types by name, which do not change; `None` for names that EC2 does not know.
     pub machines: BTreeMap<String, Option<Machine>>,
-    /// Newest CloudWatch values by identifier and metric, each with the time at which it came.
-    pub data: HashMap<Arc<str>, BTreeMap<usize, Kept<Datum>>>,
-    /// When each CloudWatch metric was last asked for, by its position.
-    pub asked: HashMap<usize, Instant>,
-    /// Size of log files by instance.
-    pub logs: HashMap<String, Kept<f64>>,
+    /// What CloudWatch says.
+    pub answers: Answers,
+    /// Log files by instance.
+    pub logs: HashMap<String, Logs>,
+    /// Quotas that this region does not have, by metric key, and since when that is known.
+    pub absent: BTreeMap<&'static str, Instant>,
+    /// Failures that are in the log, by collector, thing and code, and since when.
+    pub told: BTreeMap<(Collector, String, String), Instant>,
     /// By metric key of the metrics files.
     pub quotas: BTreeMap<&'static str, Kept<f64>>,
     /// By engine.
@@ -205,39 +242,44 @@ impl State {
     }
 
     /// What EC2 says about the class of an instance.
-    pub fn machine(&self, instance: &Instance) -> Option<&Machine> {
-        self.machines.get(&instance.machine()?)?.as_ref()
+    pub fn machine(&self, instance: &Instance) -> Option<Machine> {
+        let machine = self.machines.get(&instance.machine()?)?.clone()?;
+        let memory_mib = machine.memory_mib.map(|size| size * instance.memory_factor());
+        Some(Machine { memory_mib, ..machine })
     }
 
-    /// Whether it is time to ask for a CloudWatch metric again.
-    pub fn is_due(&self, metric: &Metric) -> bool {
-        /// The schedule is not exact.
-        const SLACK: Duration = Duration::from_secs(10);
-        self.asked.get(&metric.index).is_none_or(|at| at.elapsed() + SLACK >= metric.every)
+    /// Whether an instance is among those that are served.
+    pub fn selects_instance(&self, id: &str) -> bool {
+        self.selection.as_ref().is_none_or(|selection| selection.instances.contains(id))
     }
 
-    /// Takes the newest value of a metric.
-    pub fn take(&mut self, id: &Arc<str>, metric: usize, datum: Datum) {
-        self.data.entry(Arc::clone(id)).or_default().insert(metric, Kept::now(datum));
+    /// Whether a cluster is among those that are served: others are known for the sake of their members.
+    pub fn selects_cluster(&self, id: &str) -> bool {
+        self.selection.as_ref().is_none_or(|selection| selection.clusters.contains(id))
     }
 
-    /// Notes that metrics were asked for.
-    pub fn asked(&mut self, metrics: impl IntoIterator<Item = usize>, at: Instant) {
-        for index in metrics {
-            self.asked.insert(index, at);
-        }
+    /// Everything is to be looked at again.
+    pub fn look_again(&mut self) {
+        self.answers.look_again();
+        self.absent.clear();
+        let now = Instant::now();
+        self.logs.values_mut().for_each(|logs| logs.next = now);
     }
 
     /// Forgets what belongs to instances that are gone.
     pub fn forget(&mut self) {
         let Some(instances) = self.instances().map(Arc::clone) else { return };
         let clusters = self.clusters().map(Arc::clone).unwrap_or_default();
-        let known: std::collections::HashSet<&str> = instances
+        let known: HashSet<&str> = instances
             .iter()
             .map(|instance| instance.id.as_str())
             .chain(clusters.iter().map(|cluster| cluster.id.as_str()))
+            .chain([USAGE, ACCOUNT])
             .collect();
-        self.data.retain(|id, _| known.contains(&**id));
+        self.answers.retain(|id| known.contains(id));
         self.logs.retain(|id, _| known.contains(id.as_str()));
     }
 }
+
+/// What the answers about usage are kept under: no identifier of RDS has a slash.
+pub const USAGE: &str = "AWS/Usage";

@@ -1,7 +1,9 @@
 //! What the metrics files declare as values of an AWS API, by key: for an instance, a cluster, a class.
 
+use catalogue::metric::Scope;
+
 use super::collect::GIB;
-use super::model::{Cluster, Instance, Machine, Timestamp};
+use super::model::{Cluster, Instance, Machine, Member, Timestamp, Volume};
 use super::volume;
 
 /// MiB in bytes.
@@ -17,7 +19,7 @@ pub(super) struct About<'a> {
     pub(super) cluster: Option<&'a Cluster>,
     /// Whether it is known which clusters there are.
     pub(super) knows_clusters: bool,
-    pub(super) machine: Option<&'a Machine>,
+    pub(super) machine: Option<Machine>,
     pub(super) log_size: Option<f64>,
     /// Time of the newest CloudWatch value.
     pub(super) newest: Option<Timestamp>,
@@ -31,14 +33,18 @@ impl About<'_> {
         let member = self.cluster.and_then(|cluster| cluster.members.get(&self.instance.id));
         let writer = || {
             let members = self.cluster.map(|cluster| &cluster.members);
-            let writer = members.into_iter().flatten().find(|(_, member)| member.is_writer);
+            let writer = members.into_iter().flatten().find(|(_, member)| member.is_writer == Some(true));
             writer.map_or("", |(id, _)| id.as_str())
         };
-        match (member, &self.instance.replica_source) {
-            (Some(member), _) if member.is_writer => ("writer", ""),
-            (Some(_), _) => ("reader", writer()),
+        // The exporter that came before knows no clusters as sources, and no unknown roles.
+        let of_cluster = self.instance.replica_source_cluster.as_ref().filter(|_| !self.compat);
+        let is_unclear = self.instance.cluster.is_some() && !(self.compat && self.knows_clusters);
+        match (member, self.instance.replica_source.as_ref().or(of_cluster)) {
+            (Some(Member { is_writer: Some(true), .. }), _) => ("writer", ""),
+            (Some(Member { is_writer: Some(false), .. }), _) => ("reader", writer()),
+            (Some(_), _) => ("unknown", ""),
             (None, Some(source)) => ("replica", source),
-            (None, None) if self.instance.cluster.is_some() && !self.knows_clusters => ("unknown", ""),
+            (None, None) if is_unclear => ("unknown", ""),
             (None, None) => ("primary", ""),
         }
     }
@@ -56,8 +62,14 @@ impl About<'_> {
         let capacity =
             || self.cluster.and_then(|cluster| cluster.capacity).filter(|_| instance.is_serverless());
         Ok(match key {
-            "allocated_storage_bytes" => instance.allocated_gib.map(|size| size * GIB),
-            "max_allocated_storage_bytes" => instance.max_allocated_gib.map(|size| size * GIB),
+            "allocated_storage_bytes" => self
+                .with_volumes(instance.allocated_gib, |volume| volume.allocated_gib)
+                .map(|size| size * GIB),
+            // A volume that does not grow keeps its size.
+            "max_allocated_storage_bytes" => {
+                let most = |volume: &Volume| volume.max_allocated_gib.or(volume.allocated_gib);
+                self.with_volumes(instance.max_allocated_gib, most).map(|size| size * GIB)
+            }
             "allocated_disk_iops_average" => self.volume_iops(),
             "allocated_disk_throughput_bytes" => self.volume_throughput(),
             "max_disk_iops_average" => {
@@ -66,15 +78,17 @@ impl About<'_> {
             "max_storage_throughput_bytes" => self.least(self.volume_throughput(), |machine| {
                 machine.throughput_mb.map(|(base, _)| base * megabyte(self.compat))
             }),
-            "max_network_throughput_bytes" => self.machine.and_then(|machine| network(machine, self.compat)),
+            "max_network_throughput_bytes" => {
+                self.machine.as_ref().and_then(|machine| network(machine, self.compat))
+            }
             "instance_log_files_size_bytes" => self.log_size,
             "instance_vcpus" => match capacity() {
                 Some((_, most)) => Some(most / 4.0),
-                None => instance.vcpus.or(self.machine.and_then(|machine| machine.vcpus)),
+                None => instance.vcpus.or(self.machine.as_ref().and_then(|machine| machine.vcpus)),
             },
             "instance_physical_memory_bytes" => match capacity() {
                 Some((_, most)) => Some(most * 2.0 * GIB),
-                None => self.machine.and_then(|machine| machine.memory_mib).map(|size| size * MIB),
+                None => self.machine.as_ref().and_then(|machine| machine.memory_mib).map(|size| size * MIB),
             },
             "certificate_expiry_timestamp_seconds" => instance.certificate_end,
             "instance_unapplied_parameter_groups" => {
@@ -97,6 +111,12 @@ impl About<'_> {
         })
     }
 
+    /// A number of the first volume and the same of all others together; absent when one is unknown.
+    fn with_volumes(&self, first: Option<f64>, of: impl Fn(&Volume) -> Option<f64>) -> Option<f64> {
+        let others = self.instance.volumes.iter().filter(|_| !self.compat);
+        others.map(of).try_fold(first?, |sum, own| Some(sum + own?))
+    }
+
     fn volume_iops(&self) -> Option<f64> {
         if self.compat { volume::compat::iops(self.instance) } else { volume::iops(self.instance) }
     }
@@ -111,7 +131,7 @@ impl About<'_> {
         if self.instance.storage_type.starts_with("aurora") && !self.compat {
             return None;
         }
-        let class = self.machine.and_then(class);
+        let class = self.machine.as_ref().and_then(class);
         volume.into_iter().chain(class).reduce(f64::min)
     }
 }
@@ -154,4 +174,28 @@ pub(super) fn of_cluster(key: &str, cluster: &Cluster, compat: bool) -> Result<O
         "cluster_latest_restorable_timestamp_seconds" => cluster.restorable,
         _ => return Err(Unknown),
     })
+}
+
+/// Whether there is a value of an AWS API with this key.
+pub(super) fn fills(scope: Scope, key: &str) -> bool {
+    let about = || {
+        About {
+            instance: &Instance::default(),
+            cluster: None,
+            knows_clusters: true,
+            machine: None,
+            log_size: None,
+            newest: None,
+            now: 0.0,
+            compat: false,
+        }
+        .value(key)
+        .is_ok()
+    };
+    match scope {
+        Scope::Instance => about(),
+        Scope::Cluster => of_cluster(key, &Cluster::default(), false).is_ok(),
+        Scope::InstanceClass => of_class(key, &Machine::default(), false).is_ok(),
+        _ => true,
+    }
 }

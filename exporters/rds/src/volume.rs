@@ -4,8 +4,22 @@
 
 use super::model::Instance;
 
-/// IOPS of the volume at most; `None` for storage that is no EBS volume, and when AWS says too little.
+/// IOPS of the volumes at most; `None` for storage that is no EBS volume, and when AWS says too little.
 pub fn iops(instance: &Instance) -> Option<f64> {
+    let others = instance.volumes.iter().map(|volume| volume.iops.filter(|iops| *iops > 0.0));
+    others.fold(first_iops(instance), |sum, own| Some(sum? + own?))
+}
+
+/// Throughput of the volumes at most, MiB per second.
+pub fn throughput_mib(instance: &Instance) -> Option<f64> {
+    let others = instance.volumes.iter().map(|volume| match volume.storage_type.as_str() {
+        "io2" => volume.iops.and_then(io2_mib),
+        _ => volume.throughput_mib.filter(|throughput| *throughput > 0.0),
+    });
+    others.fold(first_throughput_mib(instance), |sum, own| Some(sum? + own?))
+}
+
+fn first_iops(instance: &Instance) -> Option<f64> {
     match instance.storage_type.as_str() {
         "gp3" | "io1" | "io2" => instance.iops.filter(|iops| *iops > 0.0),
         "gp2" => {
@@ -18,8 +32,7 @@ pub fn iops(instance: &Instance) -> Option<f64> {
     }
 }
 
-/// Throughput of the volume at most, MiB per second.
-pub fn throughput_mib(instance: &Instance) -> Option<f64> {
+fn first_throughput_mib(instance: &Instance) -> Option<f64> {
     match instance.storage_type.as_str() {
         "gp3" => instance.throughput_mib.filter(|throughput| *throughput > 0.0),
         "gp2" => {
@@ -36,9 +49,13 @@ pub fn throughput_mib(instance: &Instance) -> Option<f64> {
                 _ => iops * 256.0 / 1024.0,
             })
         }
-        "io2" => instance.iops.filter(|iops| *iops > 0.0).map(|iops| (iops * 0.256).clamp(256.0, 4000.0)),
+        "io2" => instance.iops.and_then(io2_mib),
         _ => None,
     }
+}
+
+fn io2_mib(iops: f64) -> Option<f64> {
+    (iops > 0.0).then(|| (iops * 0.256).clamp(256.0, 4000.0))
 }
 
 /// Whether RDS spreads the disk over four volumes.
@@ -65,7 +82,7 @@ pub mod compat {
     pub fn throughput_mib(instance: &Instance) -> Option<f64> {
         match (instance.storage_type.as_str(), instance.allocated_gib) {
             ("gp2", Some(size)) => Some(if size >= 334.0 { 250.0 } else { 128.0 }),
-            ("io1" | "io2", _) => super::throughput_mib(instance).map(f64::floor),
+            ("io1" | "io2", _) => super::first_throughput_mib(instance).map(f64::floor),
             _ => instance.throughput_mib.filter(|throughput| *throughput > 0.0),
         }
     }
@@ -98,6 +115,31 @@ mod tests {
         assert_eq!(limits("io2", "postgres", 100.0, Some(20_000.0)), (Some(20_000.0), Some(4_000.0)));
         assert_eq!(limits("aurora", "aurora-postgresql", 1.0, None), (None, None));
         assert_eq!(limits("io1", "postgres", 100.0, None), (None, None));
+    }
+
+    #[test]
+    fn additional_volumes_count() {
+        use super::super::model::Volume;
+        let gp3 = Volume {
+            storage_type: "gp3".to_owned(),
+            iops: Some(12_000.0),
+            throughput_mib: Some(500.0),
+            ..Volume::default()
+        };
+        let io2 = Volume { storage_type: "io2".to_owned(), iops: Some(2_000.0), ..Volume::default() };
+        let mut instance = Instance {
+            storage_type: "gp3".to_owned(),
+            engine: "oracle-ee".to_owned(),
+            allocated_gib: Some(200.0),
+            iops: Some(3_000.0),
+            throughput_mib: Some(125.0),
+            volumes: vec![gp3, io2],
+            ..Instance::default()
+        };
+        assert_eq!((iops(&instance), throughput_mib(&instance)), (Some(17_000.0), Some(1_137.0)));
+        assert_eq!(compat::iops(&instance), Some(3_000.0));
+        instance.volumes[0].iops = None;
+        assert_eq!(iops(&instance), None);
     }
 
     #[test]

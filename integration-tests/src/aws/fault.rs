@@ -35,6 +35,14 @@ pub enum Fault {
     Drop(String),
     /// The answer has no field at all.
     Empty,
+    /// A status such as `InternalError` in place of `Complete`, in the results of `GetMetricData` about the instance.
+    Result(String),
+    /// Behind every page comes another one, which is the first again.
+    Endless,
+    /// The body of the answer has no end.
+    Flood,
+    /// A text of ten million bytes in place of a field, wherever it stands.
+    Long(String),
     /// Half the body comes, then the connection ends.
     Half,
     /// The connection ends without an answer.
@@ -53,7 +61,8 @@ pub struct Rule {
     /// What goes wrong.
     #[serde(with = "serde_yaml::with::singleton_map")]
     pub fault: Fault,
-    /// Only calls that name this instance; [`Fault::Drop`] hits its part of an answer about many.
+    /// Only calls that name this instance; [`Fault::Drop`] and [`Fault::Result`] hit its part of an
+    /// answer about many.
     #[serde(default)]
     pub instance: Option<String>,
     /// Only calls to this region.
@@ -120,7 +129,7 @@ impl Rule {
         let service = call.service.prefix();
         let on = self.on == "*" || self.on == service || self.on == format!("{service}:{}", call.action);
         let fits = |wanted: &Option<String>, given: &str| wanted.as_deref().is_none_or(|one| one == given);
-        let partial = matches!(self.fault, Fault::Drop(_));
+        let partial = matches!(self.fault, Fault::Drop(_) | Fault::Result(_));
         let instance =
             partial || self.instance.as_ref().is_none_or(|one| call.instances().contains(&one.as_str()));
         let takes = on

@@ -11,13 +11,15 @@ mod plan;
 mod record;
 mod serve;
 mod server;
+mod sources;
 mod state;
 mod wire;
 
 pub use self::fault::{Fault, Rule};
 pub use self::record::Request;
 pub use self::server::Aws;
+pub use self::sources::Sources;
 pub use self::state::{
-    Account, Certificate, Cluster, Ebs, Event, Instance, InstanceType, Lifecycle, LogFile, Maintenance,
-    Moment, Parameter, ParameterStatus, Role, Scalar, Series, Serverless, metric_names,
+    Account, Certificate, Cluster, CustomMetric, Ebs, Event, Instance, InstanceType, Lifecycle, LogFile,
+    Maintenance, Moment, Parameter, ParameterStatus, Role, Scalar, Series, Serverless, metric_names,
 };

@@ -25,6 +25,12 @@ pub(crate) struct Plan {
     pub(crate) drops: Vec<(String, Option<String>)>,
     /// Whether all fields are left out.
     pub(crate) empty: bool,
+    /// Status of single results, and of which instance.
+    pub(crate) results: Vec<(String, Option<String>)>,
+    /// Fields that are very long.
+    pub(crate) long: Vec<String>,
+    /// Whether there is always a next page.
+    pub(crate) endless: bool,
 }
 
 /// Finds out who calls and what goes wrong.
@@ -42,7 +48,15 @@ pub(crate) fn prepare(shared: &Shared, call: &Call, scope: Option<&Scope>) -> Pl
     for rule in &mut rules {
         // One fault decides how a call ends; the others keep their times.
         let decided = plan.end.is_some() || plan.refusal.is_some();
-        let mild = matches!(rule.fault, Fault::Delay(_) | Fault::Drop(_) | Fault::Empty);
+        let mild = matches!(
+            rule.fault,
+            Fault::Delay(_)
+                | Fault::Drop(_)
+                | Fault::Empty
+                | Fault::Result(_)
+                | Fault::Long(_)
+                | Fault::Endless
+        );
         if (decided && !mild) || !rule.takes(call, &plan.account) {
             continue;
         }
@@ -51,6 +65,9 @@ pub(crate) fn prepare(shared: &Shared, call: &Call, scope: Option<&Scope>) -> Pl
             Fault::Delay(span) => plan.delay += *span,
             Fault::Drop(field) => plan.drops.push((field.clone(), rule.instance.clone())),
             Fault::Empty => plan.empty = true,
+            Fault::Result(status) => plan.results.push((status.clone(), rule.instance.clone())),
+            Fault::Long(field) => plan.long.push(field.clone()),
+            Fault::Endless => plan.endless = true,
             Fault::Throttle => plan.refusal = Some(Refusal::throttled(call)),
             Fault::Expired => plan.refusal = Some(Refusal::expired(call)),
             Fault::Deny => {
@@ -80,6 +97,9 @@ fn caller(
     root: &Account,
     sessions: &Sessions,
 ) -> Result<Caller, Refusal> {
+    if let Some(caller) = sessions.web_identity(call, root) {
+        return caller;
+    }
     let scope = scope.ok_or_else(|| Refusal::anonymous(call))?;
     if scope.service != call.service.signing() {
         return Err(Refusal::wrong_scope(call));

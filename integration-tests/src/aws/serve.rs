@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{Request as HttpRequest, Response};
 use futures_util::{StreamExt as _, stream};
 use hyper::body::Incoming;
@@ -106,21 +106,35 @@ async fn serve(shared: &Shared, request: HttpRequest<Incoming>) -> Result<Respon
     running.metrics = if reply.status == 200 { billed(&call) } else { 0 };
     Ok(match plan.end {
         Some(Fault::Half) => half(reply),
+        Some(Fault::Flood) => {
+            let part = Bytes::from(vec![b' '; 1 << 16]);
+            Response::new(Body::from_stream(stream::repeat(Ok::<_, std::convert::Infallible>(part))))
+        }
         Some(Fault::Garble) => whole(reply.garbled()),
         _ => whole(reply),
     })
 }
 
 fn answer(shared: &Shared, call: &Call, plan: &Plan) -> Result<Value, Refusal> {
-    let State { account: root, sessions, .. } = &mut *lock(&shared.state);
+    let State { account: root, sessions, served } = &mut *lock(&shared.state);
     let Some(caller) = &plan.caller else { return Err(Refusal::anonymous(call)) };
     let mut value = if call.service == Service::Sts {
         sessions.answer(call, caller, root)?
     } else {
         let world =
             World { account: account(root, &caller.account), region: &call.region, now: Moment::now() };
-        answers::answer(call, world)?
+        if plan.endless {
+            answers::answer(&call.first_page(), world)?.with_next(*served)
+        } else {
+            answers::answer(call, world)?
+        }
     };
+    for (status, instance) in &plan.results {
+        value.set_status(&call.queries_about(instance.as_deref()), status);
+    }
+    for field in &plan.long {
+        value.lengthen(field);
+    }
     for (field, instance) in &plan.drops {
         match instance {
             Some(instance) if !call.instances().contains(&&**instance) => {

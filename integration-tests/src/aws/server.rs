@@ -158,6 +158,16 @@ impl Aws {
         lock(&self.shared.state).sessions.expire();
     }
 
+    /// AWS does not know this access key any more.
+    pub fn revoke(&self, key: &str) {
+        self.revoke_with(key, "InvalidClientTokenId");
+    }
+
+    /// AWS answers this code to whoever comes with this access key.
+    pub fn revoke_with(&self, key: &str, code: &str) {
+        lock(&self.shared.state).sessions.revoke(key, code);
+    }
+
     /// How often an action was called, with or without success.
     pub fn calls(&self, service: &str, action: &str) -> usize {
         self.count(|request| request.service == service && request.action == action)

@@ -150,3 +150,31 @@ async fn targets_can_be_added_while_it_runs() {
     assert_eq!(samples.one("rds_exporter_config_last_reload_successful", &[]), 0.0);
     assert_eq!(samples.all("rds_exporter_target_instances", &[]).count(), 3);
 }
+
+#[tokio::test]
+async fn what_was_removed_on_purpose_is_told() {
+    let (_aws, folder, exporter) = with(TWO, "targets: [{ regions: [eu-west-3, us-east-1] }]\n").await;
+    let exporter = exporter.start().await.unwrap();
+    complete(&exporter).await;
+    let removed = async || {
+        let samples = exporter.scrape().await.unwrap();
+        let all = samples.all("rds_exporter_target_removed_timestamp_seconds", &[]);
+        let mut all: Vec<_> = all.map(|one| one.labels["aws_region"].clone()).collect();
+        all.sort();
+        all
+    };
+    assert_eq!(removed().await, [""; 0]);
+    let file = folder.path().join("c.yaml");
+    let text = "targets: [{ region: eu-west-3 }]\nremoved-targets: [{ account: '999999999999', region: eu-west-1 }]\n";
+    std::fs::write(&file, text).unwrap();
+    assert_eq!(exporter.reload().await.unwrap(), 200);
+    assert_eq!(removed().await, ["eu-west-1", "us-east-1"]);
+    let gone = [("aws_region", "us-east-1")];
+    assert!(!exporter.scrape().await.unwrap().has("rds_exporter_target_info", &gone));
+    std::fs::write(
+        &file,
+        "targets: [{ regions: [eu-west-3, us-east-1] }]\nremoved-targets: [{ acount: '9' }]\n",
+    )
+    .unwrap();
+    assert_eq!(exporter.reload().await.unwrap(), 500);
+}

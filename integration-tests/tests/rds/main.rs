@@ -1,8 +1,12 @@
 //! The RDS exporter as a process, against a fake AWS at the wire.
 
+mod access;
 mod accounts;
 mod cloudwatch;
 mod dashboards;
+mod definitions;
+mod half;
+mod identity;
 mod input;
 mod matrix;
 mod metrics;

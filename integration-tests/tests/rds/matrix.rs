@@ -313,7 +313,7 @@ async fn a_name_that_does_not_resolve_is_a_failure_like_any_other() {
     let aws = aws("").await;
     let exporter =
         Exporter::rds(&aws).env("AWS_ENDPOINT_URL", "http://nothing.invalid").start().await.unwrap();
-    eventually!("the failure is told", exporter.log().contains("\"code\":\"network\"").then_some(()));
+    eventually!("the failure is told", exporter.log().contains("\"code\":\"dns\"").then_some(()));
     let samples = exporter.scrape_within(Duration::from_secs(1)).await.unwrap();
     assert_eq!(success(&samples, "instances"), 0.0);
     assert_eq!(exporter.get("/-/ready", &[]).await.unwrap().status, 503);

@@ -77,7 +77,54 @@ async fn the_printed_policy_is_enough_and_not_too_much() {
 #[tokio::test]
 async fn it_speaks_of_the_partition() {
     let aws = aws("").await;
-    let (_, text, _) =
-        Exporter::rds(&aws).env("AWS_REGION", "cn-north-1").arg("iam-policy").output().await.unwrap();
-    assert!(text.contains("arn:aws-cn:rds:*:*:db:*"), "{text}");
+    for (region, partition) in [
+        ("eu-west-3", "aws"),
+        ("cn-north-1", "aws-cn"),
+        ("us-gov-west-1", "aws-us-gov"),
+        ("us-iso-east-1", "aws-iso"),
+        ("us-isob-east-1", "aws-iso-b"),
+        ("eu-isoe-west-1", "aws-iso-e"),
+        ("us-isof-south-1", "aws-iso-f"),
+        ("eusc-de-east-1", "aws-eusc"),
+    ] {
+        let run = Exporter::rds(&aws).env("AWS_REGION", region).arg("iam-policy").output().await.unwrap();
+        assert!(run.1.contains(&format!("\"arn:{partition}:rds:*:*:db:*\"")), "{region}: {run:?}");
+    }
+}
+
+#[tokio::test]
+async fn it_follows_the_targets() {
+    let aws = aws("").await;
+    let folder = tempfile::tempdir().unwrap();
+    let (file, profiles) = (folder.path().join("c.yaml"), folder.path().join("config"));
+    std::fs::write(&profiles, "[profile china]\nregion = cn-north-1\n").unwrap();
+    let policy = async |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let run = Exporter::rds(&aws).without("AWS_REGION").without("AWS_DEFAULT_REGION");
+        let run = run.env("AWS_CONFIG_FILE", &profiles).arg("iam-policy").arg("--config").arg(&file);
+        run.output().await.unwrap()
+    };
+    let (code, text, _) = policy(
+        "targets:\n- region: cn-north-1\n  tag-selections: { a: b }\n- region: cn-northwest-1\n  role-arn: arn:aws-cn:iam::123456789012:role/b\n\
+         - region: cn-north-1\n  role-arn: arn:aws-cn:iam::123456789012:role/a\n",
+    )
+    .await;
+    assert_eq!(code, 0);
+    let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let statements = read["Statement"].as_array().unwrap();
+    let roles: Vec<_> = statements.iter().filter(|one| one["Action"][0] == "sts:AssumeRole").collect();
+    assert_eq!(roles.len(), 1);
+    assert_eq!(roles[0]["Sid"], "AssumeTheRolesOfTargets");
+    let arns = ["arn:aws-cn:iam::123456789012:role/a", "arn:aws-cn:iam::123456789012:role/b"];
+    assert_eq!(roles[0]["Resource"], serde_json::json!(arns));
+    assert!(text.contains("tag:GetResources") && text.contains("\"arn:aws-cn:rds:*:*:db:*\""), "{text}");
+    for (target, partition) in
+        [("role-arn: arn:aws-us-gov:iam::123456789012:role/a", "aws-us-gov"), ("profile: china", "aws-cn")]
+    {
+        let (_, text, _) = policy(&format!("targets: [{{ {target} }}]\n")).await;
+        assert!(text.contains(&format!("\"arn:{partition}:rds:*:*:db:*\"")), "{target}: {text}");
+    }
+    let (code, text, error) = policy("targets: [{ regions: [eu-west-3, cn-north-1] }]\n").await;
+    assert_eq!((code, text.as_str()), (2, ""));
+    assert!(error.starts_with("error: the targets are in several partitions of AWS"), "{error}");
 }

@@ -16,6 +16,9 @@ use crate::world::{aws, broken, complete, started};
 async fn all_pages_are_read() {
     let aws = Aws::start(Account::fleet(250)).await.unwrap();
     aws.change(|account| {
+        let many = account.instances.iter().find_map(|instance| instance.log_files.clone());
+        account.instances.iter_mut().find(|instance| instance.identifier == "db-00000").unwrap().log_files =
+            many;
         for (at, instance) in account.instances.iter_mut().enumerate() {
             instance.maintenance = vec![Maintenance::default()];
             instance.maintenance[0].action = format!("action-{}", at % 7);
@@ -26,11 +29,12 @@ async fn all_pages_are_read() {
     assert_eq!(samples.one("rds_exporter_target_instances", &[]), 250.0);
     assert_eq!(samples.all("rds_maintenance_opted_in", &[]).count(), 250);
     assert!(samples.all("rds_instance_info", &[("pending_maintenance", "pending")]).count() == 250);
-    // 130 files of 4 KiB each are two pages.
-    assert_eq!(
-        samples.one("rds_instance_log_files_size_bytes", &[("dbidentifier", "db-00017")]),
-        130.0 * 4_096.0
-    );
+    // 130 files of 4 KiB each are two pages. Log files come after everything else.
+    let size = eventually!("the size of log files", {
+        let samples = exporter.scrape().await.unwrap();
+        samples.maybe("rds_instance_log_files_size_bytes", &[("dbidentifier", "db-00000")])
+    });
+    assert_eq!(size, 130.0 * 4_096.0);
     assert_eq!(
         samples.one("rds_api_billed_metrics_total", &[("api", "cloudwatch")]) + 3.0,
         aws.billed_metrics() as f64

@@ -21,9 +21,18 @@ pub(crate) fn is_complete(samples: &Samples) -> bool {
     all.peek().is_some() && all.all(|sample| ended(&sample.labels))
 }
 
+/// What is served when it was tried to list the instances, which others wait for.
+pub(crate) async fn tried(exporter: &Exporter) -> Samples {
+    eventually!(format!("the instances were asked for: {}", exporter.log()), {
+        let samples = exporter.scrape().await.unwrap();
+        let ended = samples.has("rds_exporter_collector_duration_seconds", &[("collector", "instances")]);
+        ended.then_some(samples)
+    })
+}
+
 /// What is served when every collector ended a run.
 pub(crate) async fn complete(exporter: &Exporter) -> Samples {
-    eventually!("every collector has run", {
+    eventually!(format!("every collector has run: {}", exporter.log()), {
         let samples = exporter.scrape().await.unwrap();
         is_complete(&samples).then_some(samples)
     })

@@ -46,6 +46,23 @@ impl Api {
             Self::Sts => "sts",
         }
     }
+
+    /// The variable of its endpoint (SDKs and Tools Reference Guide, "Service-specific endpoints").
+    pub fn variable(self) -> &'static str {
+        match self {
+            Self::Rds => "AWS_ENDPOINT_URL_RDS",
+            Self::CloudWatch | Self::Usage => "AWS_ENDPOINT_URL_CLOUDWATCH",
+            Self::Ec2 => "AWS_ENDPOINT_URL_EC2",
+            Self::ServiceQuotas => "AWS_ENDPOINT_URL_SERVICE_QUOTAS",
+            Self::Tag => "AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API",
+            Self::Sts => "AWS_ENDPOINT_URL_STS",
+        }
+    }
+
+    /// The key of its endpoint in the file.
+    pub fn endpoint(self) -> &'static str {
+        if self == Self::Usage { Self::CloudWatch.name() } else { self.name() }
+    }
 }
 
 /// Numbers about one API since the start.
@@ -93,13 +110,19 @@ impl Counter {
 }
 
 /// Codes by which AWS says that there were too many requests.
-const THROTTLES: [&str; 5] = [
+pub(super) const THROTTLES: [&str; 5] = [
     "Throttling",
     "ThrottlingException",
     "ThrottledException",
     "RequestLimitExceeded",
     "TooManyRequestsException",
 ];
+
+/// Whether an answer of any service has one of these codes.
+pub(super) fn says(error: &impl std::fmt::Debug, codes: &[&str]) -> bool {
+    let text = format!("{error:?}");
+    codes.iter().any(|code| text.contains(&format!("\"{code}\"")))
+}
 
 #[aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint]
 impl Intercept for Counter {
@@ -128,8 +151,7 @@ impl Intercept for Counter {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Some(Err(error)) = context.output_or_error() {
-            let text = format!("{error:?}");
-            let throttled = THROTTLES.iter().any(|code| text.contains(&format!("\"{code}\"")));
+            let throttled = says(error, &THROTTLES);
             self.calls.note(self.api, |count| {
                 count.failed += 1;
                 count.throttled += u64::from(throttled);

@@ -5,13 +5,21 @@
 use aws_sdk_rds::types as sdk;
 
 use super::{Api, Aws, Failure, seconds};
-use crate::model::{Action, Cluster, Event, Instance, Lifecycle, Member, Timestamp};
+use crate::model::{Action, Cluster, Event, Instance, Lifecycle, Member, Timestamp, Volume};
 
-/// Reads all pages of an operation into `$items`; each page waits for its turn.
+/// Pages of one operation at most: a hundred times what large accounts have. More are a mistake of whoever answers.
+pub(super) const PAGES: usize = 200;
+
+/// Reads all pages of an operation; each page waits for its turn. The SDK itself refuses a marker that repeats.
 macro_rules! pages {
     ($aws:expr, $api:expr, $operation:expr, $request:expr, |$page:ident| $take:expr) => {{
         let mut pages = $request.into_paginator().send();
+        let mut left = super::rds::PAGES;
         loop {
+            if left == 0 {
+                return Err(Failure::endless($operation));
+            }
+            left -= 1;
             let turn = $aws.limits.turn($api).await;
             let Some(page) = pages.next().await else { break };
             drop(turn);
@@ -82,27 +90,28 @@ impl Aws {
         Ok(found)
     }
 
-    /// Size of all log files of an instance together, or of those on the first page; `None` when it has none, is
-    /// gone, or is not ready yet.
-    pub async fn log_files(&self, instance: &str, first_page: bool) -> Result<Option<f64>, Failure> {
+    /// Size of all log files of an instance together, or of those on the first page, and the number of pages; `None`
+    /// when it has none, is gone, or is not ready yet.
+    pub async fn log_files(&self, instance: &str, first_page: bool) -> Result<(Option<f64>, usize), Failure> {
         const NAME: &str = "DescribeDBLogFiles";
         let request = self.rds.describe_db_log_files().db_instance_identifier(instance);
         let sum = async {
-            let mut sum = None;
+            let (mut sum, mut pages) = (None, 0);
             pages!(self, Api::Rds, NAME, request, |page| {
                 let files = page.describe_db_log_files.ok_or_else(|| Failure::lacks(NAME, NAME))?;
                 for file in files {
                     sum = Some(sum.unwrap_or(0.0) + file.size.unwrap_or(0) as f64);
                 }
+                pages += 1;
                 if first_page {
                     break;
                 }
             });
-            Ok(sum)
+            Ok((sum, pages))
         };
         let silent = ["DBInstanceNotFound", "DBInstanceNotReady"];
         match sum.await {
-            Err(Failure { code, .. }) if silent.contains(&code.trim_end_matches("Fault")) => Ok(None),
+            Err(Failure { code, .. }) if silent.contains(&code.trim_end_matches("Fault")) => Ok((None, 1)),
             other => other,
         }
     }
@@ -172,6 +181,8 @@ fn instance(from: sdk::DbInstance) -> Option<Instance> {
         performance_insights: from.performance_insights_enabled.unwrap_or_default(),
         cluster: from.db_cluster_identifier,
         replica_source: from.read_replica_source_db_instance_identifier,
+        replica_source_cluster: from.read_replica_source_db_cluster_identifier,
+        volumes: from.additional_storage_volumes.unwrap_or_default().iter().map(volume).collect(),
         created: from.instance_create_time.as_ref().map(seconds),
         restorable: from.latest_restorable_time.as_ref().map(seconds),
         retention_days: from.backup_retention_period.map(f64::from),
@@ -224,8 +235,15 @@ fn pending_fields(pending: &sdk::PendingModifiedValues) -> usize {
         iam_database_authentication_enabled,
         dedicated_log_volume,
         engine,
+        additional_storage_volumes,
         ..
     } = pending;
+    let logs = |exports: &&sdk::PendingCloudwatchLogsExports| {
+        !exports.log_types_to_enable().is_empty() || !exports.log_types_to_disable().is_empty()
+    };
+    let pending_cloudwatch_logs_exports = pending_cloudwatch_logs_exports.as_ref().filter(logs);
+    let additional_storage_volumes =
+        additional_storage_volumes.as_ref().filter(|volumes| !volumes.is_empty());
     let processor_features = processor_features.as_ref().filter(|features| !features.is_empty());
     let set = [
         db_instance_class.is_some(),
@@ -248,8 +266,19 @@ fn pending_fields(pending: &sdk::PendingModifiedValues) -> usize {
         iam_database_authentication_enabled.is_some(),
         dedicated_log_volume.is_some(),
         engine.is_some(),
+        additional_storage_volumes.is_some(),
     ];
     set.into_iter().filter(|set| *set).count()
+}
+
+fn volume(from: &sdk::AdditionalStorageVolumeOutput) -> Volume {
+    Volume {
+        storage_type: from.storage_type.clone().unwrap_or_default(),
+        allocated_gib: from.allocated_storage.map(f64::from),
+        max_allocated_gib: from.max_allocated_storage.map(f64::from).filter(|size| *size > 0.0),
+        iops: from.iops.map(f64::from),
+        throughput_mib: from.storage_throughput.map(f64::from),
+    }
 }
 
 fn vcpus(features: &[sdk::ProcessorFeature]) -> Option<f64> {
@@ -263,7 +292,7 @@ fn vcpus(features: &[sdk::ProcessorFeature]) -> Option<f64> {
 fn cluster(from: sdk::DbCluster) -> Option<Cluster> {
     let member = |member: sdk::DbClusterMember| {
         let own = Member {
-            is_writer: member.is_cluster_writer.unwrap_or_default(),
+            is_writer: member.is_cluster_writer,
             parameter_group: member.db_cluster_parameter_group_status,
         };
         Some((member.db_instance_identifier?, own))

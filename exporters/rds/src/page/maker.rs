@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use catalogue::metric::{Kind, Scope};
 
-use super::super::collect::EVENTS;
+use super::super::collect::{EVENTS, USAGES, unit};
+use super::super::logs;
 use super::super::model::{Action, Cluster, Instance, Lifecycle, Timestamp, Urgency};
-use super::super::questions::Metric;
-use super::super::state::{Collector, State};
+use super::super::questions::{ACCOUNT, Metric};
+use super::super::state::{Collector, State, USAGE};
 use super::super::target::Target;
 use super::super::values::{About, of_class, of_cluster};
 use super::Rows;
@@ -31,12 +32,14 @@ impl Maker<'_> {
             ("engine_support", _) => self.engine_support(into),
             ("cluster_info", _) => self.cluster_infos(into),
             ("exporter_collectors", _) => self.collectors(into),
+            ("exporter_failures", _) => self.failures(into),
             ("exporter_api", _) => self.calls(into),
             ("exporter_targets", _) => self.targets(into),
             (_, Scope::Instance) => self.instances(into),
             (_, Scope::Cluster) => self.of_clusters(into),
             (_, Scope::InstanceClass) => self.classes(into),
-            (_, Scope::Account) => self.quotas(into),
+            ("quota", _) => self.quotas(into),
+            (_, Scope::Account) => into.add(self, &[], ACCOUNT, |_| None),
             _ => {}
         }
     }
@@ -47,12 +50,18 @@ impl Maker<'_> {
 
     /// The sum of CloudWatch values; absent when one is.
     pub(super) fn sum(&self, id: &str, indices: &[usize]) -> Option<f64> {
-        let data = self.state.data.get(id).filter(|_| !indices.is_empty())?;
         let value = |index: &usize| {
             let metric = self.metrics.get(*index)?;
-            data.get(index)?.get(metric.life()).map(|datum| datum.value * metric.source.factor)
+            let datum = self.state.answers.newest(id, *index, metric.life())?;
+            Some(datum.value * metric.source.factor)
         };
-        indices.iter().map(value).sum()
+        let first = indices.first()?;
+        indices.iter().skip(1).map(value).try_fold(value(first)?, |sum, own| Some(sum + own?))
+    }
+
+    fn served_clusters(&self) -> impl Iterator<Item = (&str, &Cluster)> {
+        let served = self.clusters.iter().filter(|(id, _)| self.state.selects_cluster(id));
+        served.map(|(id, cluster)| (*id, *cluster))
     }
 
     fn all_instances(&self) -> &[Instance] {
@@ -60,9 +69,8 @@ impl Maker<'_> {
     }
 
     fn about<'a>(&'a self, instance: &'a Instance) -> About<'a> {
-        let data = self.state.data.get(instance.id.as_str());
-        let fresh =
-            data.into_iter().flatten().filter_map(|(index, kept)| kept.get(self.metrics.get(*index)?.life()));
+        let data = self.state.answers.about(&instance.id);
+        let fresh = data.filter_map(|(index, kept)| kept.get(self.metrics.get(index)?.life()));
         // The existing exporter asks for x2gd, but looks for x2g in the answer.
         let lost = self.compat() && instance.class.starts_with("db.x2g.");
         About {
@@ -75,8 +83,7 @@ impl Maker<'_> {
                 .state
                 .logs
                 .get(&instance.id)
-                .and_then(|size| size.get(Collector::LogFiles.life()))
-                .copied(),
+                .and_then(|logs| logs.size.as_ref()?.get(logs::life(self.all_instances().len())).copied()),
             newest: fresh.map(|datum| datum.at).reduce(f64::max),
             now: self.now,
             compat: self.compat(),
@@ -93,7 +100,7 @@ impl Maker<'_> {
     }
 
     fn of_clusters(&self, into: &mut Rows<'_>) {
-        for (id, cluster) in &self.clusters {
+        for (id, cluster) in self.served_clusters() {
             into.add(self, &[("cluster_identifier", id)], id, |key| {
                 of_cluster(key, cluster, self.compat()).unwrap_or_default()
             });
@@ -110,7 +117,7 @@ impl Maker<'_> {
             let Some(machine) = machine else { continue };
             let shown = if self.compat() { class.replace("db.x2g.", "db.x2gd.") } else { class.to_owned() };
             into.add(self, &[("instance_class", &shown)], "", |key| {
-                of_class(key, machine, self.compat()).unwrap_or_default()
+                of_class(key, &machine, self.compat()).unwrap_or_default()
             });
         }
     }
@@ -122,8 +129,12 @@ impl Maker<'_> {
         };
         into.add(self, &[], "", |key| {
             let (collector, run) = runs(key)?;
-            let known = self.state.quotas.get(key).and_then(|value| value.get(collector.life())).copied();
-            known.or((self.compat() && run.runs > 0).then_some(0.0))
+            let quota = || self.state.quotas.get(key)?.get(collector.life()).copied();
+            let usage = || {
+                let at = USAGES.iter().position(|(name, _)| *name == key)?;
+                Some(self.state.answers.newest(USAGE, at, collector.life())?.value * unit(key))
+            };
+            quota().or_else(usage).or((self.compat() && run.runs > 0).then_some(0.0))
         });
     }
 
@@ -172,6 +183,15 @@ impl Maker<'_> {
         let mut earliest: BTreeMap<(&str, &str, &str), &Action> = BTreeMap::new();
         for action in self.state.actions().into_iter().flatten() {
             let Some((kind, id)) = action.target() else { continue };
+            let is_selected = match kind {
+                "db" => self.state.selects_instance(id),
+                "cluster" => self.state.selects_cluster(id),
+                // Tags are asked for of instances and clusters only.
+                _ => self.state.selection.is_none(),
+            };
+            if !is_selected {
+                continue;
+            }
             let date = |action: &Action| action.apply_date().unwrap_or(f64::INFINITY);
             let known = earliest.entry((kind, id, action.action.as_str())).or_insert(action);
             if date(action) < date(known) {
@@ -180,8 +200,14 @@ impl Maker<'_> {
         }
         for ((kind, id, name), action) in earliest {
             let id_of = |wanted: &str| if kind == wanted { id } else { "" };
-            let labels =
-                [("dbidentifier", id_of("db")), ("cluster_identifier", id_of("cluster")), ("action", name)];
+            let other =
+                if ["db", "cluster"].contains(&kind) { String::new() } else { format!("{kind}:{id}") };
+            let labels = [
+                ("dbidentifier", id_of("db")),
+                ("cluster_identifier", id_of("cluster")),
+                ("resource", &other),
+                ("action", name),
+            ];
             into.add(self, &labels, id, |key| match key {
                 "maintenance_apply_timestamp_seconds" => action.apply_date(),
                 "maintenance_opted_in" => Some(f64::from(u8::from(action.is_scheduled()))),
@@ -192,6 +218,11 @@ impl Maker<'_> {
 
     fn events(&self, into: &mut Rows<'_>) {
         for (key, at) in self.state.events.iter().filter(|(_, at)| self.now - **at < EVENTS) {
+            // Asked now: which are selected may have become known after the event.
+            let selects = if key.is_cluster { State::selects_cluster } else { State::selects_instance };
+            if !selects(self.state, &key.id) {
+                continue;
+            }
             let id_of = |is_cluster: bool| if key.is_cluster == is_cluster { key.id.as_str() } else { "" };
             let labels = [
                 ("dbidentifier", id_of(false)),
@@ -231,7 +262,7 @@ impl Maker<'_> {
     }
 
     fn cluster_infos(&self, into: &mut Rows<'_>) {
-        for cluster in self.clusters.values() {
+        for (_, cluster) in self.served_clusters() {
             let labels = [
                 ("cluster_identifier", cluster.id.as_str()),
                 ("cluster_resource_id", &cluster.resource_id),

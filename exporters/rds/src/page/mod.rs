@@ -3,15 +3,19 @@
 mod maker;
 mod own;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalogue::metric::{Origin, Query};
+use catalogue::metric::{Origin, Query, Scope};
+use catalogue::problem::{Problem, Problems};
 
 use self::maker::Maker;
 use super::model::now;
 use super::questions::Metric;
 use super::target::Target;
+use super::values::fills;
+use exporter_core::definitions;
 use exporter_core::exposition::Page;
 use exporter_core::sample::{Builder, Family, Limits, Table, label_text};
 
@@ -41,12 +45,14 @@ pub struct Definitions {
 }
 
 impl Definitions {
-    /// The embedded ones; those that cost extra only if wanted. None is asked for more often than `interval`.
-    pub fn read(with_optional: bool, interval: Duration) -> Result<Self, String> {
-        let (queries, problems) = crate::queries();
-        if !problems.is_empty() {
-            return Err(exporter_core::config::describe(problems));
+    /// The embedded ones, those that cost extra only if wanted, and those of a folder. None is asked for more often than
+    /// `interval`.
+    pub fn read(with_optional: bool, interval: Duration, folder: Option<&Path>) -> Result<Self, String> {
+        let (mut queries, mut problems) = crate::queries();
+        if let Some(folder) = folder {
+            definitions::extend(&mut queries, folder, usable, &mut problems)?;
         }
+        let queries = definitions::checked(queries, problems)?;
         let metrics = Metric::all(&queries, with_optional, interval);
         let file = |query: Query| Definition {
             families: Family::of(&query),
@@ -54,6 +60,35 @@ impl Definitions {
             query,
         };
         Ok(Self { files: queries.into_iter().map(file).collect(), metrics })
+    }
+}
+
+/// What only this exporter asks of a file.
+fn usable(query: &Query, problems: &mut Problems) {
+    let mut wrong = |place, message| problems.push(Problem::error("metric/columns", place, message));
+    let labels: &[&str] = match query.scope {
+        Scope::Instance => &["dbidentifier"],
+        Scope::Cluster => &["cluster_identifier"],
+        Scope::Account => &[],
+        _ => {
+            let message = format!("`{}` has a scope that is not instance, cluster or account", query.name);
+            return wrong(query.help.place(), message);
+        }
+    };
+    if !query.labels.iter().map(|label| &**label).eq(labels.iter().copied()) {
+        let message = format!("`labels` of `{}` must be [{}]", query.name, labels.join(", "));
+        wrong(query.help.place(), message);
+    }
+    for metric in &query.metrics {
+        let is_known = match &metric.origin {
+            Origin::CloudWatch(_) | Origin::Sum(_) => true,
+            Origin::Api(_) => fills(query.scope, &metric.key),
+            _ => false,
+        };
+        if !is_known {
+            let message = format!("nothing fills `{}`; use `cloudwatch`", &*metric.key);
+            wrong(metric.key.place(), message);
+        }
     }
 }
 
@@ -72,8 +107,8 @@ fn columns(query: &Query, metrics: &[Metric]) -> Vec<Column> {
     query.metrics.iter().map(column).collect()
 }
 
-/// The samples of one account and region.
-pub fn page(target: &Target, definitions: &Definitions) -> Page {
+/// The samples of one account and region, and the labels that say which it is.
+pub fn page(target: &Target, definitions: &Definitions) -> (Arc<str>, Page) {
     let state = target.state();
     let account = state.account.clone().unwrap_or_default();
     let region = state.region.clone().unwrap_or_default();
@@ -98,6 +133,24 @@ pub fn page(target: &Target, definitions: &Definitions) -> Page {
     }
     if let Some(table) = maker.tags() {
         page.add(&labels, Arc::new(table));
+    }
+    (labels, page)
+}
+
+/// What is told about accounts and regions that were removed, each with the time of its removal.
+pub fn removed<'a>(
+    places: impl Iterator<Item = (&'a (String, String), f64)>,
+    definitions: &Definitions,
+) -> Page {
+    let mut page = Page::default();
+    let Some(definition) = definitions.files.iter().find(|file| file.query.name == "exporter_removed") else {
+        return page;
+    };
+    for ((account, region), at) in places {
+        let labels = label_text([("aws_account_id", account.as_str()), ("aws_region", region.as_str())]);
+        let mut builder = Table::builder(Arc::clone(&definition.families), Limits::default());
+        builder.row([], &[at]);
+        page.add(&labels.into(), Arc::new(builder.finish().0));
     }
     page
 }
@@ -134,28 +187,34 @@ impl Rows<'_> {
 
 #[cfg(test)]
 mod tests {
-    use catalogue::metric::Scope;
     use tokio::time::Instant;
 
     use super::super::aws::Datum;
+    use super::super::claims::Claims;
     use super::super::config::Account;
-    use super::super::model::{Cluster, Instance, Machine};
-    use super::super::state::{Collector, Kept, Run};
+    use super::super::model::Instance;
+    use super::super::state::{Collector, Kept, Logs, Run};
     use super::super::target::Choice;
-    use super::super::values::{About, of_class, of_cluster};
     use super::*;
 
     /// What a target serves, as text.
     fn text(target: &Target) -> String {
-        let definitions = Definitions::read(true, Duration::from_mins(1)).unwrap();
-        page(target, &definitions).text(exporter_core::exposition::Format::Text)
+        let definitions = Definitions::read(true, Duration::from_mins(1), None).unwrap();
+        page(target, &definitions).1.text(exporter_core::exposition::Format::Text)
     }
 
     fn target(definitions: &Definitions) -> Arc<Target> {
         let all = [Collector::Instances, Collector::InstanceMetrics, Collector::LogFiles, Collector::Quotas];
-        let choice = Choice { collectors: all.into(), tags: true, serverless_logs: false, compat: false };
+        let choice = Choice {
+            collectors: all.into(),
+            tags: true,
+            serverless_logs: false,
+            lateness: Duration::from_mins(15),
+            compat: false,
+        };
         let account = Account { region: Some("eu-west-3".to_owned()), ..Account::default() };
-        let target = Target::new(account, choice, Arc::clone(&definitions.metrics));
+        let target =
+            Target::new(account, choice, Arc::clone(&definitions.metrics), &Arc::new(Claims::default()));
         let instance = Instance { id: "a".to_owned(), status: "available".to_owned(), ..Instance::default() };
         let mut state = target.state();
         state.instances = Some(Kept::now(Arc::new(vec![instance])));
@@ -164,8 +223,9 @@ mod tests {
         }
         let cpu =
             definitions.metrics.iter().find(|metric| metric.key == "cpu_usage_percent_average").unwrap();
-        state.take(&"a".into(), cpu.index, Datum { value: 7.0, at: now() });
-        state.logs.insert("a".to_owned(), Kept::now(5.0));
+        state.answers.take(&("a".into(), cpu.index), Some(Datum { value: 7.0, at: now() }));
+        let logs = Logs { size: Some(Kept::now(5.0)), next: Instant::now(), failures: 0, is_lacking: false };
+        state.logs.insert("a".to_owned(), logs);
         state.quotas.insert("quota_max_dbinstances_average", Kept::now(40.0));
         drop(state);
         target
@@ -174,7 +234,7 @@ mod tests {
     /// The age up to which each part is served: then it goes away, and nothing becomes 0.
     #[tokio::test(start_paused = true)]
     async fn old_values_go_away_at_their_age() {
-        let definitions = Definitions::read(true, Duration::from_mins(1)).unwrap();
+        let definitions = Definitions::read(true, Duration::from_mins(1), None).unwrap();
         let target = target(&definitions);
         let parts = [
             ("rds_cpu_usage_percent_average{", 5),
@@ -205,18 +265,7 @@ mod tests {
     /// Adding a metric takes a line in a YAML file and one in `values.rs`; this names the one that is missing.
     #[test]
     fn every_metric_from_an_api_is_filled() {
-        let definitions = Definitions::read(true, Duration::from_mins(1)).unwrap();
-        let instance = Instance::default();
-        let about = About {
-            instance: &instance,
-            cluster: None,
-            knows_clusters: true,
-            machine: None,
-            log_size: None,
-            newest: None,
-            now: 0.0,
-            compat: false,
-        };
+        let definitions = Definitions::read(true, Duration::from_mins(1), None).unwrap();
         let own = ["instance_info", "maintenance", "engine_support", "cluster_info", "events"];
         for definition in
             definitions.files.iter().filter(|definition| !own.contains(&definition.query.name.as_str()))
@@ -224,12 +273,7 @@ mod tests {
             for metric in
                 definition.query.metrics.iter().filter(|metric| matches!(metric.origin, Origin::Api(_)))
             {
-                let filled = match definition.query.scope {
-                    Scope::Instance => about.value(&metric.key).is_ok(),
-                    Scope::Cluster => of_cluster(&metric.key, &Cluster::default(), false).is_ok(),
-                    Scope::InstanceClass => of_class(&metric.key, &Machine::default(), false).is_ok(),
-                    _ => true,
-                };
+                let filled = fills(definition.query.scope, &metric.key);
                 assert!(filled, "{} is declared, but nothing fills it", &*metric.series);
             }
         }

@@ -17,6 +17,15 @@ impl Maker<'_> {
         }
     }
 
+    pub(super) fn failures(&self, into: &mut Rows<'_>) {
+        for (collector, run) in &self.state.runs {
+            for code in &run.codes {
+                let labels = [("collector", collector.name()), ("code", code.as_str())];
+                into.add(self, &labels, "", |key| (key == "exporter_collector_failing").then_some(1.0));
+            }
+        }
+    }
+
     pub(super) fn calls(&self, into: &mut Rows<'_>) {
         let apis: Vec<Api> = self.state.runs.keys().map(|collector| collector.api()).collect();
         for api in Api::ALL.into_iter().filter(|api| apis.contains(api)) {

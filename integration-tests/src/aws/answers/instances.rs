@@ -70,6 +70,19 @@ fn resource_id(instance: &Instance) -> String {
     format!("db-{}", token(&instance.identifier, 26))
 }
 
+/// The volumes beside the first.
+fn volumes(instance: &Instance) -> Value {
+    let volumes = instance.volumes.iter().zip(2..).map(|(size, number)| {
+        Fields::new()
+            .with("VolumeName", format!("rdsdbdata{number}"))
+            .with("AllocatedStorage", *size)
+            .with("IOPS", 3_000)
+            .with("StorageThroughput", 125)
+            .with("StorageType", "gp3")
+    });
+    list("member", volumes)
+}
+
 /// One instance, with nothing omitted.
 pub(crate) fn describe_one(instance: &Instance, world: World<'_>) -> Value {
     let (region, account) = (world.region, world.account);
@@ -86,7 +99,8 @@ pub(crate) fn describe_one(instance: &Instance, world: World<'_>) -> Value {
         exists && !instance.is_clustered() && instance.retention_days > 0 && instance.status != "stopped"
     });
     let replicas = account.here(region).filter(|one| one.replica_of.as_deref() == Some(name));
-    let replica = instance.replica_of.as_ref().map(|_| {
+    let source = instance.replica_of.as_ref().or(instance.replica_of_cluster.as_ref());
+    let replica = source.map(|_| {
         Fields::new()
             .with("StatusType", "read replication")
             .with("Normal", true)
@@ -120,6 +134,7 @@ pub(crate) fn describe_one(instance: &Instance, world: World<'_>) -> Value {
         .with("EngineVersion", instance.full_version())
         .with("AutoMinorVersionUpgrade", true)
         .some("ReadReplicaSourceDBInstanceIdentifier", instance.replica_of.as_ref())
+        .some("ReadReplicaSourceDBClusterIdentifier", instance.replica_of_cluster.as_ref())
         .with(
             "ReadReplicaDBInstanceIdentifiers",
             list("ReadReplicaDBInstanceIdentifier", replicas.map(|one| &one.identifier)),
@@ -161,6 +176,7 @@ pub(crate) fn describe_one(instance: &Instance, world: World<'_>) -> Value {
         .some("PercentProgress", instance.progress.as_ref())
         // AWS answers 0 where throughput cannot be provisioned.
         .with("StorageThroughput", instance.provisioned_throughput().unwrap_or(0))
+        .with("AdditionalStorageVolumes", volumes(instance))
         .with("DedicatedLogVolume", false)
         .with("IsStorageConfigUpgradeAvailable", false)
         .with("MultiTenant", false)
@@ -222,7 +238,11 @@ fn subnet_group(world: World<'_>) -> Fields {
 
 fn pending(instance: &Instance) -> Value {
     let fields = PENDING.iter().filter_map(|name| Some((*name, instance.pending.get(*name)?)));
-    fields.fold(Fields::new(), |fields, (name, value)| fields.with(name, value)).into()
+    let logs = instance.pending_logs.as_ref().map(|names| {
+        Fields::new().with("LogTypesToEnable", list("member", names.iter().map(String::as_str)))
+    });
+    let fields = fields.fold(Fields::new(), |fields, (name, value)| fields.with(name, value));
+    fields.some("PendingCloudwatchLogsExports", logs).into()
 }
 
 /// Tags the way RDS lists them.

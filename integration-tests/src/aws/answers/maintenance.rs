@@ -10,10 +10,14 @@ pub(crate) fn describe(call: &Call, world: World<'_>) -> Result<Value, Refusal> 
     let filters = form.filters(Service::Rds, &["db-cluster-id", "db-instance-id"])?;
     let (account, region) = (world.account, world.region);
     let instances =
-        account.instances_in(region).into_iter().map(|one| ("db", &one.identifier, &one.maintenance));
+        account.instances_in(region).into_iter().map(|one| ("db", &*one.identifier, &one.maintenance));
     let clusters =
-        account.clusters_in(region).into_iter().map(|one| ("cluster", &one.identifier, &one.maintenance));
-    let mut resources: Vec<_> = instances.chain(clusters).collect();
+        account.clusters_in(region).into_iter().map(|one| ("cluster", &*one.identifier, &one.maintenance));
+    let others = account.maintenance.iter().filter_map(|(name, actions)| {
+        let (kind, name) = name.split_once(':')?;
+        Some((kind, name, actions))
+    });
+    let mut resources: Vec<_> = instances.chain(clusters).chain(others).collect();
     if let Some(arn) = form.text("ResourceIdentifier") {
         resources.retain(|(kind, name, _)| account.arn(region, kind, name) == arn);
         if resources.is_empty() {

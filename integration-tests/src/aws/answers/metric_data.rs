@@ -1,10 +1,11 @@
 //! `GetMetricData` of CloudWatch, for queries that name a metric.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Deserialize;
 
 use super::World;
+use super::expression::evaluate;
 use super::labels::labels;
 use super::track::{Index, Metric, Readable, Track};
 use crate::aws::state::{Moment, days};
@@ -68,10 +69,24 @@ pub(crate) fn get(call: &Call, world: World<'_>) -> Result<Value, Refusal> {
     let mut rows = Vec::new();
     let mut counts = Vec::new();
     for (at, query) in input.metric_data_queries.iter().enumerate() {
-        let Some(of) = query.metric_stat.as_ref().filter(|_| query.return_data != Some(false)) else {
+        if query.return_data == Some(false) {
             continue;
+        }
+        let mut points = match (&query.metric_stat, &query.expression) {
+            (Some(of), _) => points(&index, of, start, end, world)?,
+            (None, expression) => {
+                let mut names = BTreeMap::new();
+                for other in &input.metric_data_queries {
+                    if let Some(of) = &other.metric_stat {
+                        names
+                            .insert(&*other.id, points(&index, of, start, end, world)?.into_iter().collect());
+                    }
+                }
+                names.retain(|name, _| expression.as_ref().is_some_and(|text| text.contains(name)));
+                let found = evaluate(expression.as_deref().unwrap_or_default(), &names).map_err(invalid)?;
+                found.into_iter().collect()
+            }
         };
-        let mut points = points(&index, of, start, end, world)?;
         if !ascending {
             points.reverse();
         }
@@ -156,7 +171,7 @@ impl Query {
         }
         let stat = match (&self.metric_stat, &self.expression) {
             (Some(stat), None) => stat,
-            (None, Some(_)) => return Err(invalid("This mock of CloudWatch does not know expressions.")),
+            (None, Some(_)) => return Ok(()),
             _ => {
                 return Err(invalid(format!(
                     "Exactly one of MetricStat and Expression must be given for {id}."

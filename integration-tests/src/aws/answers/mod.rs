@@ -4,6 +4,7 @@ mod certificates;
 mod clusters;
 mod engines;
 mod events;
+mod expression;
 mod instances;
 mod labels;
 mod list_metrics;

@@ -5,11 +5,15 @@ use std::time::Duration;
 
 use super::names::token;
 use crate::aws::state::{Account, Moment};
-use crate::aws::wire::{Call, Fields, Refusal, Scope, Value};
+use crate::aws::wire::{Call, Fields, Refusal, Scope, Service, Value};
 
 /// Temporary credentials that were handed out.
 #[derive(Debug, Default)]
-pub(crate) struct Sessions(HashMap<String, Session>);
+pub(crate) struct Sessions {
+    given: HashMap<String, Session>,
+    /// Access keys that are not known any more, with the code of the answer.
+    revoked: HashMap<String, String>,
+}
 
 #[derive(Debug)]
 struct Session {
@@ -32,10 +36,13 @@ pub(crate) struct Caller {
 }
 
 impl Sessions {
-    /// The caller behind a scope. Every account has one long-lived key, `AKIA<account>MOCK`.
+    /// The caller behind a scope. Every account has long-lived keys, `AKIA<account>MOCK` and whatever follows.
     pub(crate) fn caller(&self, call: &Call, scope: &Scope, root: &Account) -> Result<Caller, Refusal> {
-        let account = scope.key.strip_prefix("AKIA").and_then(|rest| rest.strip_suffix("MOCK"));
-        if let Some(account) = account {
+        if let Some(code) = self.revoked.get(&scope.key) {
+            return Err(Refusal::new(403, code, "The security token included in the request is invalid."));
+        }
+        let account = scope.key.strip_prefix("AKIA").and_then(|rest| rest.split_once("MOCK"));
+        if let Some((account, _)) = account {
             let known = root.id == account || root.accounts.iter().any(|one| one.id == account);
             let caller = Caller {
                 account: account.to_owned(),
@@ -44,7 +51,7 @@ impl Sessions {
             };
             return known.then_some(caller).ok_or_else(|| Refusal::unknown_caller(call));
         }
-        let session = self.0.get(&scope.key).ok_or_else(|| Refusal::unknown_caller(call))?;
+        let session = self.given.get(&scope.key).ok_or_else(|| Refusal::unknown_caller(call))?;
         if scope.token.as_deref() != Some(&*session.token) {
             return Err(Refusal::unknown_caller(call));
         }
@@ -56,7 +63,20 @@ impl Sessions {
 
     /// All credentials handed out so far are worth nothing from now on.
     pub(crate) fn expire(&mut self) {
-        self.0.values_mut().for_each(|session| session.expires = Moment::now());
+        self.given.values_mut().for_each(|session| session.expires = Moment::now());
+    }
+
+    /// An access key is not known any more.
+    pub(crate) fn revoke(&mut self, key: &str, code: &str) {
+        self.revoked.insert(key.to_owned(), code.to_owned());
+    }
+
+    /// Who calls without a signature, but with the token of another identity provider. A key of this AWS stands for it.
+    pub(crate) fn web_identity(&self, call: &Call, root: &Account) -> Option<Result<Caller, Refusal>> {
+        let is_it = call.service == Service::Sts && call.action == "AssumeRoleWithWebIdentity";
+        let key = call.form().text("WebIdentityToken").map(str::to_owned).filter(|_| is_it)?;
+        let scope = Scope { key, token: None, region: call.region.clone(), service: "sts".to_owned() };
+        Some(self.caller(call, &scope, root))
     }
 
     /// Answers a call of STS.
@@ -67,7 +87,7 @@ impl Sessions {
                 .with("Account", &caller.account)
                 .with("Arn", &caller.arn)
                 .into()),
-            "AssumeRole" => self.assume(call, caller, root),
+            "AssumeRole" | "AssumeRoleWithWebIdentity" => self.assume(call, caller, root),
             _ => Err(Refusal::unknown_action(call)),
         }
     }
@@ -98,7 +118,7 @@ impl Sessions {
             );
             return Err(Refusal::new(403, "AccessDenied", message));
         };
-        let count = self.0.len();
+        let count = self.given.len();
         let key = format!("ASIA{}", token(&format!("{arn} {count}"), 16));
         let session = Session {
             account: role.account.clone(),
@@ -113,7 +133,7 @@ impl Sessions {
             .with("SecretAccessKey", token(&key, 40))
             .with("SessionToken", &session.token)
             .with("Expiration", session.expires);
-        self.0.insert(key, session);
+        self.given.insert(key, session);
         let user = Fields::new().with("AssumedRoleId", assumed.id).with("Arn", assumed.arn);
         Ok(Fields::new().with("Credentials", credentials).with("AssumedRoleUser", user).into())
     }

@@ -75,8 +75,22 @@ impl<'a> Index<'a> {
             }
             ("AWS/RDS", ["DBClusterIdentifier"] | ["DBClusterIdentifier", "Role"]) => self.of_cluster(metric),
             ("AWS/Usage", ["Class", "Resource", "Service", "Type"]) => self.usage(metric),
-            _ => None,
+            _ => self.custom(metric),
         }
+    }
+
+    fn custom(&self, metric: &Metric) -> Option<Track> {
+        let found = self.world.account.custom_metrics.iter().find(|one| {
+            let same = |(name, value): (&String, &String)| metric.dimension(name) == Some(value);
+            (&one.namespace, &one.name) == (&metric.namespace, &metric.name)
+                && one.dimensions.len() == metric.dimensions.len()
+                && one.dimensions.iter().all(same)
+        })?;
+        Some(Track {
+            sources: vec![(found.values.clone(), Moment::from_seconds(0))],
+            unit: "None",
+            every: 60,
+        })
     }
 
     fn of(&self, instance: &Instance, name: &str) -> Option<(Series, &'static str)> {

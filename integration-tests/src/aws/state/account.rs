@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 
 use super::lifecycle::calendar;
-use super::{Cluster, Event, Instance, InstanceType, Lifecycle, QUOTAS, Series, span};
+use super::{Cluster, Event, Instance, InstanceType, Lifecycle, Maintenance, QUOTAS, Series, span};
 use crate::aws::Rule;
 
 /// An AWS account. Every field has a default, so that `instances: [{ identifier: db1 }]` is a whole account.
@@ -23,6 +23,8 @@ pub struct Account {
     pub instances: Vec<Instance>,
     /// Clusters.
     pub clusters: Vec<Cluster>,
+    /// Maintenance of what is neither instance nor cluster, by kind and name: `shard-group:one`.
+    pub maintenance: IndexMap<String, Vec<Maintenance>>,
     /// EC2 instance types beside the built-in table, or instead of its rows.
     pub instance_types: Vec<InstanceType>,
     /// Names of EC2 instance types that this AWS does not know.
@@ -31,6 +33,8 @@ pub struct Account {
     pub quotas: IndexMap<String, f64>,
     /// Values of AWS/Usage by resource, where they differ from what is in the account.
     pub usages: IndexMap<String, Series>,
+    /// Metrics that somebody publishes under a name space of their own, or with other dimensions.
+    pub custom_metrics: Vec<CustomMetric>,
     /// Support of major versions instead of AWS's calendar.
     pub lifecycles: Option<Vec<Lifecycle>>,
     /// Parameter groups, for instances and clusters alike, with what is set in them.
@@ -46,6 +50,21 @@ pub struct Account {
     pub accounts: Vec<Account>,
     /// What goes wrong.
     pub faults: Vec<Rule>,
+}
+
+/// A metric that somebody publishes every minute.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustomMetric {
+    /// Name space.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// Dimensions.
+    #[serde(default)]
+    pub dimensions: IndexMap<String, String>,
+    /// Values.
+    pub values: Series,
 }
 
 /// A role that may be assumed.
@@ -86,9 +105,11 @@ impl Default for Account {
             regions: ["eu-west-3", "eu-west-1", "us-east-1"].map(str::to_owned).to_vec(),
             instances: Vec::new(),
             clusters: Vec::new(),
+            maintenance: IndexMap::new(),
             instance_types: Vec::new(),
             unknown_types: Vec::new(),
             quotas: IndexMap::new(),
+            custom_metrics: Vec::new(),
             usages: IndexMap::new(),
             lifecycles: None,
             parameter_groups: IndexMap::new(),

@@ -42,6 +42,12 @@ pub struct Instance {
     pub cluster: Option<String>,
     /// The instance it replicates.
     pub replica_of: Option<String>,
+    /// The Multi-AZ cluster it replicates.
+    pub replica_of_cluster: Option<String>,
+    /// GiB of storage volumes beside the first, each with 3,000 operations and 125 MiB per second.
+    pub volumes: Vec<i64>,
+    /// Logs that will be exported, once that is applied; an empty list is an answer that AWS gives.
+    pub pending_logs: Option<Vec<String>>,
     /// Server certificate; `null` for none.
     pub certificate: Option<Certificate>,
     /// Changes that wait, by the field names of `PendingModifiedValues`.
@@ -105,6 +111,9 @@ impl Default for Instance {
             tags: IndexMap::new(),
             cluster: None,
             replica_of: None,
+            replica_of_cluster: None,
+            volumes: Vec::new(),
+            pending_logs: None,
             certificate: Some(Certificate::default()),
             pending: IndexMap::new(),
             parameter_groups: Vec::new(),

@@ -104,7 +104,9 @@ fn publishes(account: &Account, region: &str, instance: &Instance, of: Of) -> bo
         Of::Aurora => engine.clustered,
         Of::Postgres => engine.family == Family::Postgres,
         Of::Mysql => !engine.clustered && matches!(engine.family, Family::Mysql | Family::Mariadb),
-        Of::Replica => !engine.clustered && instance.replica_of.is_some(),
+        Of::Replica => {
+            !engine.clustered && (instance.replica_of.is_some() || instance.replica_of_cluster.is_some())
+        }
         Of::Reader => {
             let name = instance.cluster.as_deref().filter(|_| engine.clustered);
             let cluster = name.and_then(|name| account.cluster(region, name));

@@ -14,7 +14,7 @@ mod resource;
 mod series;
 
 pub(crate) use self::account::partition;
-pub use self::account::{Account, Parameter, Role};
+pub use self::account::{Account, CustomMetric, Parameter, Role};
 pub use self::cluster::{Cluster, Serverless};
 pub(crate) use self::engine::{ENGINES, Engine, Family};
 pub use self::instance::Instance;

@@ -118,6 +118,31 @@ impl Call {
         queries.filter(|query| !query["MetricStat"].is_null()).count()
     }
 
+    /// The same call for the first page.
+    pub(crate) fn first_page(&self) -> Self {
+        let mut first = self.clone();
+        match &mut first.input {
+            Input::Form(form) => form.remove("Marker"),
+            Input::Tree(tree) => {
+                if let Some(fields) = tree.as_object_mut() {
+                    fields.retain(|name, _| !["NextToken", "PaginationToken"].contains(&name.as_str()));
+                }
+            }
+        }
+        first
+    }
+
+    /// The queries of `GetMetricData` about an instance, or all of them, by their names.
+    pub(crate) fn queries_about(&self, instance: Option<&str>) -> Vec<String> {
+        let Input::Tree(tree) = &self.input else { return Vec::new() };
+        let queries = tree["MetricDataQueries"].as_array().into_iter().flatten();
+        let about = queries.filter(|query| {
+            let mut values = query["MetricStat"]["Metric"]["Dimensions"].as_array().into_iter().flatten();
+            instance.is_none_or(|name| values.any(|dimension| dimension["Value"] == name))
+        });
+        about.filter_map(|query| query["Id"].as_str().map(str::to_owned)).collect()
+    }
+
     /// The instances that the call names, as a parameter, a filter or a dimension.
     pub(crate) fn instances(&self) -> Vec<&str> {
         match &self.input {

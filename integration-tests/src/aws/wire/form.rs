@@ -28,6 +28,11 @@ impl Form {
         self.0.get(name).map(String::as_str).filter(|text| !text.is_empty())
     }
 
+    /// Leaves out a field.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
     /// A field that must be there.
     pub(crate) fn need(&self, name: &str) -> Result<&str, Refusal> {
         self.text(name).ok_or_else(|| {

@@ -99,6 +99,52 @@ impl Value {
         }
     }
 
+    /// The same with a next page, whatever the protocol calls it.
+    pub(crate) fn with_next(mut self, number: u64) -> Self {
+        if let Self::Map(fields) = &mut self {
+            let names = ["Marker", "NextToken", "PaginationToken"];
+            fields.retain(|(name, _)| !names.contains(name));
+            fields.extend(names.map(|name| (name, Self::Text(format!("page {number}")))));
+        }
+        self
+    }
+
+    /// Another `StatusCode` in results with these names.
+    pub(crate) fn set_status(&mut self, ids: &[String], status: &str) {
+        match self {
+            Self::List(_, items) => items.iter_mut().for_each(|item| item.set_status(ids, status)),
+            Self::Map(fields) => {
+                let is_one = |(name, value): &(&str, Self)| {
+                    *name == "Id" && matches!(value, Self::Text(id) if ids.contains(id))
+                };
+                let hit = fields.iter().any(is_one);
+                for (name, value) in fields {
+                    match *name {
+                        "StatusCode" if hit => *value = Self::Text(status.to_owned()),
+                        _ => value.set_status(ids, status),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Ten million bytes in place of a text.
+    pub(crate) fn lengthen(&mut self, field: &str) {
+        match self {
+            Self::List(_, items) => items.iter_mut().for_each(|item| item.lengthen(field)),
+            Self::Map(fields) => {
+                for (name, value) in fields {
+                    match value {
+                        Self::Text(text) if *name == field => *text = "x".repeat(10_000_000),
+                        other => other.lengthen(field),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// As JSON; points in time are seconds since 1970.
     pub(crate) fn json(&self) -> serde_json::Value {
         match self {
