@@ -114,7 +114,8 @@ impl Outcome {
         let mut text = String::new();
         for judged in &self.0 {
             let count = Count::of(judged.mutants.iter().map(|(_, fate)| fate));
-            let word = if count.survived == 0 { "ok  " } else { "WEAK" };
+            // The word for what makes the command fail, and for nothing else.
+            let word = if count.survived == 0 || self.total().score() >= minimum { "ok  " } else { "WEAK" };
             let all = count.killed + count.survived;
             let _ = write!(text, "{word} {}: {} of {all} mutants killed", judged.alert, count.killed);
             text += &match count.equivalent {

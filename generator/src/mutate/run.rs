@@ -17,7 +17,9 @@ pub fn run(catalogue: &Catalogue, selection: &Selection, tools: &Tools) -> Resul
     let count = jobs.iter().map(|(_, (_, _, mutants))| mutants.len()).sum();
     let progress = Progress::new("mutation testing", "mutants", count);
     // The longest first, so that no core waits for it in the end.
-    jobs.sort_by_key(|(_, (_, alert, mutants))| std::cmp::Reverse(mutants.len() * expand(alert).len()));
+    jobs.sort_by_key(|(_, (component, alert, mutants))| {
+        std::cmp::Reverse(mutants.len() * expand(component, alert).len())
+    });
     let judged = jobs.into_par_iter().with_max_len(1).map(|(index, (component, alert, mutants))| {
         Ok((index, judge_one(&judge, component, alert, mutants, &progress)?))
     });

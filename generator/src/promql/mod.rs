@@ -13,8 +13,10 @@ pub mod sites;
 pub mod tokens;
 pub mod walk;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
+use promql_parser::label::MatchOp;
 use promql_parser::parser::{Expr, VectorSelector};
 
 use self::tokens::Token;
@@ -55,6 +57,10 @@ impl Promql {
         let filled = Filled::new(text, |name| params.get(name).map(|param| param.value.to_string()));
         let tokens = tokens::scan(&filled.text);
         let tokens = tokens.map_err(|message| SyntaxError { message, range: 0..text.len() })?;
+        if let Some(token) = tokens::too_deep(&tokens) {
+            let message = format!("the expression is nested more than {} deep", tokens::MAX_DEPTH);
+            return Err(SyntaxError { message, range: filled.source(token.range.clone()) });
+        }
         let tree = promql_parser::parser::parse(&filled.text).map_err(|message| {
             let message = message.lines().next().unwrap_or_default().to_lowercase();
             let (message, range) =
@@ -95,6 +101,15 @@ impl Promql {
             _ => {}
         });
         selectors
+    }
+
+    /// The values of a label that the selectors of a series ask for with `=`.
+    pub fn asked_for(&self, series: &str, label: &str) -> BTreeSet<String> {
+        let selectors = self.selectors().into_iter();
+        let of_series = selectors.filter(|selector| selector.name.as_deref() == Some(series));
+        let matchers = of_series.flat_map(|selector| &selector.matchers.matchers);
+        let equal = matchers.filter(|matcher| matcher.name == label && matches!(matcher.op, MatchOp::Equal));
+        equal.map(|matcher| matcher.value.clone()).collect()
     }
 
     /// Where a name stands in the author's text: its first token, or else the whole expression.

@@ -29,7 +29,7 @@ impl Promql {
             });
             let subquery = above.iter().any(|node| matches!(node, Expr::Subquery(_)));
             let (selector, reading) = match node {
-                Expr::VectorSelector(selector) => (selector, Reading::Now),
+                Expr::VectorSelector(selector) if !is_filled_up(selector, above) => (selector, Reading::Now),
                 Expr::MatrixSelector(matrix) if call == Some("last_over_time") => {
                     let length = u64::try_from(matrix.range.as_millis()).unwrap_or(u64::MAX);
                     (&matrix.vs, Reading::Last(length))
@@ -76,6 +76,19 @@ impl Promql {
         });
         only
     }
+}
+
+/// Whether the last value stands in where there is none now: `x or last_over_time(x[5m]) unless …`.
+fn is_filled_up(selector: &VectorSelector, above: &[&Expr]) -> bool {
+    let Some(Expr::Binary(binary)) = above.last() else { return false };
+    let mut last = false;
+    walk::each(&binary.rhs, &mut |node, above| {
+        let call = |node: &&Expr| matches!(node, Expr::Call(call) if call.func.name == "last_over_time");
+        let Expr::MatrixSelector(matrix) = node else { return };
+        last |= above.last().is_some_and(call) && matrix.vs.name == selector.name;
+    });
+    let left = matches!(binary.lhs.as_ref(), Expr::VectorSelector(left) if std::ptr::eq(left, selector));
+    binary.op.id() == T_LOR && left && last
 }
 
 /// Whether a node stands on the right side of one `unless`, with nothing but set operators above.
@@ -147,6 +160,7 @@ mod tests {
         assert_eq!(reading("max by (a) (last_over_time(x[5m])) > x2"), Some(Reading::Last(300_000)));
         assert_eq!(reading("last_over_time(x[5m]) / last_over_time(x[5m])"), Some(Reading::Last(300_000)));
         assert_eq!(reading("x > 1"), Some(Reading::Now));
+        assert_eq!(reading("max(x or last_over_time(x[5m]) unless y) > 1"), Some(Reading::Last(300_000)));
         assert_eq!(reading("y > 1"), None);
         for text in [
             "last_over_time(x[5m]) / last_over_time(x[6m])",
@@ -154,6 +168,8 @@ mod tests {
             "x offset 5m",
             "rate(x[5m]) > 1",
             "x and last_over_time(x[5m])",
+            "x * 2 or last_over_time(x[5m])",
+            "last_over_time(x[5m]) or x",
             "max_over_time(x[1h:5m])",
         ] {
             assert_eq!(reading(text), Some(Reading::Otherwise), "{text}");

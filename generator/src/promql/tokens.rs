@@ -49,6 +49,34 @@ pub fn scan(text: &str) -> Result<Vec<Token>, String> {
     Ok(tokens.filter(|token| !token.range.is_empty()).collect())
 }
 
+/// Levels of a syntax tree that nobody writes by hand: what walks it would run out of stack somewhere beyond.
+pub const MAX_DEPTH: usize = 600;
+
+/// The token at which a tree would become deeper than that: brackets that are open there, and the operators and signs
+/// beside them, each of which may be a level of its own.
+pub fn too_deep(tokens: &[Token]) -> Option<&Token> {
+    // Operators in each bracket that is open; the first is the expression itself.
+    let mut open = vec![0_usize];
+    let mut depth = 0_usize;
+    tokens.iter().find(|token| {
+        if closes(token) {
+            depth = depth.saturating_sub(1 + open.pop().unwrap_or_default());
+            if open.is_empty() {
+                open.push(0);
+            }
+        } else if matches!(token.id, T_LEFT_PAREN | T_LEFT_BRACE | T_LEFT_BRACKET) {
+            open.push(0);
+            depth += 1;
+        } else if TokenType::new(token.id).is_operator() {
+            depth += 1;
+            if let Some(count) = open.last_mut() {
+                *count += 1;
+            }
+        }
+        depth > MAX_DEPTH
+    })
+}
+
 /// Index of the bracket that closes the one at `open`.
 pub fn closing(tokens: &[Token], open: usize) -> Option<usize> {
     let mut depth = 0_usize;

@@ -52,7 +52,7 @@ impl Batch {
 
     /// The name of the file that a case belongs to.
     pub(super) fn name(case: &Expanded) -> String {
-        format!("{}-{:?}-{}", case.alert, case.variant, evaluation_ms(&case.interval)).to_lowercase()
+        format!("{}-{:?}-{}", case.by, case.variant, evaluation_ms(&case.interval)).to_lowercase()
     }
 
     /// Adds a case, which all of the rules must do.

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use catalogue::Alert;
 use catalogue::cases::{Case, NearMiss};
 use catalogue::duration::PromDuration;
+use catalogue::{Alert, Component};
 use indexmap::IndexMap;
 
+use super::departures;
 use super::expand::{Expanded, evaluation_ms};
 use super::samples::{constant, runs};
 use crate::promql::Promql;
@@ -15,18 +16,20 @@ use crate::promql::presence::Reading;
 
 /// What derived cases are made from.
 pub(super) struct Changes<'a> {
+    pub(super) component: &'a Component,
     alert: &'a Alert,
-    promql: &'a Promql,
-    case: &'a Case,
-    given: &'a Expanded,
+    pub(super) promql: &'a Promql,
+    pub(super) case: &'a Case,
+    pub(super) given: &'a Expanded,
     /// The value of each series.
-    values: IndexMap<&'a str, &'a str>,
+    pub(super) values: IndexMap<&'a str, &'a str>,
     hold_ms: u64,
 }
 
 impl<'a> Changes<'a> {
     /// Nothing when a series changes by itself.
     pub(super) fn of(
+        component: &'a Component,
         alert: &'a Alert,
         promql: &'a Promql,
         case: &'a Case,
@@ -37,7 +40,7 @@ impl<'a> Changes<'a> {
             case.series.iter().map(|(selector, values)| Some((&**selector, constant(values, steps)?)));
         let values = values.collect::<Option<_>>()?;
         let hold_ms = PromDuration::new(&alert.rule.params.fill(&alert.rule.hold)).ok()?.milliseconds();
-        Some(Self { alert, promql, case, given, values, hold_ms })
+        Some(Self { component, alert, promql, case, given, values, hold_ms })
     }
 
     /// All cases, but those that the case skips.
@@ -70,14 +73,27 @@ impl<'a> Changes<'a> {
                 cases.extend(self.ends(metric, &metrics));
             }
         }
+        cases.extend(departures::cases(self));
         cases
     }
 
-    fn interval(&self) -> u64 {
+    /// Whether it is the first case of its alert that fires.
+    pub(super) fn is_first(&self) -> bool {
+        let first = self.alert.cases.iter().find(|case| !case.fires.is_empty());
+        first.is_some_and(|case| std::ptr::eq(case, self.case))
+    }
+
+    pub(super) fn interval(&self) -> u64 {
         self.given.interval.milliseconds().max(1)
     }
 
-    fn derived(&self, how: &str, at_ms: u64, fires: bool, series: IndexMap<String, String>) -> Expanded {
+    pub(super) fn derived(
+        &self,
+        how: &str,
+        at_ms: u64,
+        fires: bool,
+        series: IndexMap<String, String>,
+    ) -> Expanded {
         Expanded {
             name: format!("{} / {how}", self.given.name),
             at_ms,
@@ -89,12 +105,16 @@ impl<'a> Changes<'a> {
     }
 
     /// The value of a series in a near miss.
-    fn missed<'b>(&self, miss: &'b NearMiss, selector: &str) -> Option<&'b str> {
+    pub(super) fn missed<'b>(&self, miss: &'b NearMiss, selector: &str) -> Option<&'b str> {
         constant(miss.series.get(selector)?, steps(self.given))
     }
 
     /// All series with what `other` says of some; the rest keeps its value for as long as it takes.
-    fn series(&self, at_ms: u64, other: impl Fn(&str) -> Option<String>) -> IndexMap<String, String> {
+    pub(super) fn series(
+        &self,
+        at_ms: u64,
+        other: impl Fn(&str) -> Option<String>,
+    ) -> IndexMap<String, String> {
         let count = at_ms.div_ceil(self.interval()) + 1;
         let values = |(selector, value): (&&str, &&str)| {
             let values = other(selector).unwrap_or_else(|| runs(&[(*value, count)]));
@@ -237,13 +257,16 @@ impl<'a> Changes<'a> {
         }
         let at = self.later(length);
         let last = ((at - length) / self.interval()).saturating_sub(1);
-        let series = self.ending(name, at, last + 1);
+        let mut series = self.ending(name, at, last + 1);
+        for (_, values) in series.iter_mut().filter(|(selector, _)| metric(selector) == name) {
+            values.push_str(" stale");
+        }
         Some(self.derived(&format!("ends: `{name}` no longer comes"), at, false, series))
     }
 }
 
 /// The first near miss for each set of series that makes one.
-fn first_of_each(misses: &[NearMiss]) -> Vec<&NearMiss> {
+pub(super) fn first_of_each(misses: &[NearMiss]) -> Vec<&NearMiss> {
     let mut first: Vec<&NearMiss> = Vec::new();
     for miss in misses {
         if !first.iter().any(|known| known.series.keys().eq(miss.series.keys())) {
@@ -267,6 +290,6 @@ fn steps(given: &Expanded) -> u64 {
 }
 
 /// The name in a selector.
-fn metric(selector: &str) -> &str {
+pub(super) fn metric(selector: &str) -> &str {
     selector.split('{').next().unwrap_or_default().trim()
 }

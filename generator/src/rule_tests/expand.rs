@@ -1,8 +1,8 @@
 //! The cases that promtool runs: those of tests.yaml, and those that follow from them.
 
-use catalogue::Alert;
 use catalogue::cases::{Case, NearMiss};
 use catalogue::duration::PromDuration;
+use catalogue::{Alert, Component};
 use indexmap::IndexMap;
 
 use super::changes::Changes;
@@ -26,6 +26,8 @@ pub enum Variant {
 pub struct Expanded {
     /// The alert.
     pub alert: String,
+    /// The alert whose rule is asked: the same, or one that must speak in its place.
+    pub by: String,
     /// What the case shows: its name in tests.yaml, and how it was derived.
     pub name: String,
     /// How the chart is rendered.
@@ -51,7 +53,7 @@ pub(super) fn evaluation_ms(interval: &PromDuration) -> u64 {
 const NO_DATA_MS: u64 = 3 * 3_600_000;
 
 /// All cases of an alert, given and derived.
-pub fn expand(alert: &Alert) -> Vec<Expanded> {
+pub fn expand(component: &Component, alert: &Alert) -> Vec<Expanded> {
     let promql = Promql::of(&alert.rule).ok();
     let knows_absence = promql.is_some_and(|promql| {
         let mut absent = false;
@@ -64,6 +66,7 @@ pub fn expand(alert: &Alert) -> Vec<Expanded> {
     for case in &alert.cases {
         let given = Expanded {
             alert: alert.name.to_string(),
+            by: alert.name.to_string(),
             name: case.name.clone(),
             variant: Variant::Plain,
             series: case.series.clone(),
@@ -75,13 +78,14 @@ pub fn expand(alert: &Alert) -> Vec<Expanded> {
         cases.push(given.clone());
         if !case.fires.is_empty() {
             derive(case, &given, knows_absence, &mut cases);
-            let changes = promql.and_then(|promql| Changes::of(alert, promql, case, &given));
+            let changes = promql.and_then(|promql| Changes::of(component, alert, promql, case, &given));
             cases.extend(changes.iter().flat_map(Changes::cases));
         }
     }
     if !knows_absence && !alert.cases.iter().any(|case| case.series.is_empty()) {
         cases.push(Expanded {
             alert: alert.name.to_string(),
+            by: alert.name.to_string(),
             name: "no data at all".to_owned(),
             variant: Variant::Plain,
             series: IndexMap::new(),
@@ -141,10 +145,17 @@ fn derive(case: &Case, given: &Expanded, knows_absence: bool, cases: &mut Vec<Ex
             Expanded { series: replaced(case, miss), fires: Vec::new(), ..derived(&how) }
         });
         let cases_with_twins = std::iter::once(derived(TWIN)).chain(misses);
-        cases.extend(
-            cases_with_twins
-                .filter_map(|given| Some(Expanded { series: twins(&given.series, &case.fires)?, ..given })),
-        );
+        for given in cases_with_twins {
+            let labelled = given
+                .series
+                .iter()
+                .map(|(selector, values)| (with_label(selector, EXTRA_LABEL, "twin"), values.clone()));
+            let series: IndexMap<_, _> = given.series.clone().into_iter().chain(labelled).collect();
+            let name = given.name.replace(TWIN, LABEL_TWIN);
+            let labelled = Expanded { name, series, ..given.clone() };
+            cases.extend((!given.series.is_empty()).then_some(labelled));
+            cases.extend(twins(&given.series, &case.fires).map(|series| Expanded { series, ..given }));
+        }
     }
     if !skips("label") {
         let mut fires = given.fires.clone();
@@ -176,8 +187,11 @@ fn replaced(case: &Case, miss: &NearMiss) -> IndexMap<String, String> {
 /// What a case shows in which each series comes twice.
 const TWIN: &str = "twin: two exporters see the same, and nothing adds up";
 
+/// What a case shows in which each series comes twice, with other labels.
+const LABEL_TWIN: &str = "twin: all series come once more with one more label, and nothing adds up";
+
 /// The label that tells one exporter from another.
-const INSTANCE: &str = "instance";
+pub(super) const INSTANCE: &str = "instance";
 
 /// The series of a case, and each once more from another exporter. None where the exporter itself is what the alert
 /// is about, or no series says from which one it is.
@@ -225,15 +239,20 @@ fn has_label(selector: &str, matcher: &str) -> bool {
 
 /// Each selector with one more label.
 fn with_extra(series: &IndexMap<String, String>, value: &str) -> IndexMap<String, String> {
-    let extra = |selector: &str| {
-        let extra = format!("{EXTRA_LABEL}=\"{value}\"");
-        match selector.trim_end().strip_suffix('}').map(str::trim_end) {
-            None => format!("{selector}{{{extra}}}"),
-            Some(open) if open.ends_with('{') || open.ends_with(',') => format!("{open}{extra}}}"),
-            Some(open) => format!("{open},{extra}}}"),
-        }
-    };
-    series.iter().map(|(selector, values)| (extra(selector), values.clone())).collect()
+    series
+        .iter()
+        .map(|(selector, values)| (with_label(selector, EXTRA_LABEL, value), values.clone()))
+        .collect()
+}
+
+/// A selector with one more label.
+pub(super) fn with_label(selector: &str, name: &str, value: &str) -> String {
+    let extra = format!("{name}=\"{value}\"");
+    match selector.trim_end().strip_suffix('}').map(str::trim_end) {
+        None => format!("{selector}{{{extra}}}"),
+        Some(open) if open.ends_with('{') || open.ends_with(',') => format!("{open}{extra}}}"),
+        Some(open) => format!("{open},{extra}}}"),
+    }
 }
 
 #[cfg(test)]

@@ -158,6 +158,7 @@ mod tests {
         let labels = [("t".to_owned(), "a".to_owned())].into_iter().collect();
         Expanded {
             alert: "A".to_owned(),
+            by: "A".to_owned(),
             name: at.to_owned(),
             variant: Variant::Plain,
             series: [("x{t=\"a\"}".to_owned(), values.to_owned())].into_iter().collect(),

@@ -70,7 +70,8 @@ impl<'a> Judge<'a> {
         let own = Subject { plain: own(Variant::Plain)?, injected: own(Variant::Injected)? };
         let mut alive: BTreeMap<String, &Subject> = BTreeMap::from([(OWN.to_owned(), &own)]);
         alive.extend(subjects.iter().enumerate().map(|(index, subject)| (index.to_string(), subject)));
-        let cases = expand(alert);
+        let mut cases = expand(component, alert);
+        cases.retain(|case| case.by == *alert.name);
         let ask = |questions: Vec<Question>, alive: &mut BTreeMap<String, &Subject>| {
             let before = alive.len();
             self.run(&folder, questions, &added, alive)?;

@@ -7,6 +7,7 @@
 
 mod batch;
 mod changes;
+mod departures;
 mod expand;
 mod guess;
 mod helm;
@@ -75,9 +76,11 @@ pub fn run(
     let mut cases = Vec::new();
     let mut batches: BTreeMap<String, Batch> = BTreeMap::new();
     for (component, alert) in &selection.0 {
-        let added = Added::of(catalogue, component, alert);
-        for case in expand(alert) {
-            let rule = rules.of(&case.alert, case.variant)?;
+        for case in expand(component, alert) {
+            let rule = rules.of(&case.by, case.variant)?;
+            let by = component.alerts.iter().find(|alert| *alert.name == *case.by);
+            let by = by.ok_or_else(|| format!("`{}` has no alert `{}`", component.name, case.by))?;
+            let added = Added::of(catalogue, component, by);
             let name = Batch::name(&case);
             let new = || Batch::new(&name, &case, vec![rule.clone()]);
             let batch = batches.entry(name.clone()).or_insert_with(new);

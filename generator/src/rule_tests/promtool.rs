@@ -49,6 +49,8 @@ pub(super) fn run_one(
         .env("TMPDIR", ".")
         // It makes a database for each test, and much of its time goes into collecting their garbage.
         .env("GOGC", "400")
+        // But not without end: some tests of hours are large.
+        .env("GOMEMLIMIT", "1GiB")
         .args(["test", "rules"])
         .args(files)
         .stdout(Stdio::piped())

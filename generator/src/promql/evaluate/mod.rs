@@ -392,6 +392,7 @@ mod tests {
         assert_eq!(one("last_over_time(y[10m])", &gone, 5), 3.0);
         assert_eq!(one("last_over_time(x[5m] offset 2m)", &gone, 8), 7.0);
         assert_eq!(one("avg_over_time(y[2m])", &gone, 2), 2.5);
+        assert_eq!(one("changes(y[3m])", &gone, 2), 2.0);
         assert_eq!(one("increase(c_total[2m])", &gone, 4), 120.0);
         assert_eq!(one("deriv(c_total[3m])", &gone, 4), 1.0);
         assert_eq!(one("max_over_time((c_total)[3m:1m])", &gone, 4), 240.0);

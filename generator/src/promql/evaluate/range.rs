@@ -21,6 +21,7 @@ pub(super) fn over_time<'a>(name: &str, ranges: &Ranges<'a>) -> Option<Vec<Line<
         "last_over_time" => |points, _, _| points.last().map(|(_, value)| *value),
         "max_over_time" => |points, _, _| points.iter().map(|(_, value)| *value).reduce(f64::max),
         "min_over_time" => |points, _, _| points.iter().map(|(_, value)| *value).reduce(f64::min),
+        "changes" => |points, _, _| Some(changes(points)),
         "sum_over_time" => |points, _, _| Some(sum(points)),
         "count_over_time" => |points, _, _| Some(count(points)),
         "avg_over_time" => |points, _, _| Some(sum(points) / count(points)),
@@ -55,6 +56,12 @@ fn seconds(milliseconds: i64) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "counts of a test")]
 fn count(points: &[(i64, f64)]) -> f64 {
     points.len() as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of a test")]
+#[expect(clippy::float_cmp, reason = "Prometheus compares exactly, too")]
+fn changes(points: &[(i64, f64)]) -> f64 {
+    points.windows(2).filter(|pair| pair[0].1 != pair[1].1).count() as f64
 }
 
 fn sum(points: &[(i64, f64)]) -> f64 {
