@@ -1,5 +1,5 @@
 //! The generator, in reading order: [`filled`], [`promql`], [`template`], [`sql`], [`psql`], [`markdown`] and [`links`] understand the
-//! languages of content; [`life`] evaluates a rule over its test; [`check`] judges content; [`render`] makes a [`tree`] of files from it; [`rule_tests`] proves
+//! languages of content; [`life`] evaluates a rule over its test; [`inhibition`] says which alert mutes which; [`check`] judges content; [`render`] makes a [`tree`] of files from it; [`rule_tests`] proves
 //! its rules with the real engine, and [`mutate`] proves the tests; [`new`] writes skeletons; [`report`] prints what is wrong;
 //! [`package`] makes archives of charts; [`edition`] puts the parts of a site together, [`serve`] shows it while it is written, [`versions`] makes one of each tag;
 //! [`cli`] is what people type.
@@ -10,6 +10,7 @@ pub mod edition;
 pub mod filled;
 pub mod highlight;
 pub mod history;
+pub mod inhibition;
 pub mod life;
 pub mod links;
 pub mod markdown;

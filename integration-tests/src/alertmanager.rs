@@ -26,6 +26,11 @@ pub struct Alertmanager {
 impl Alertmanager {
     /// Starts one on a free port.
     pub async fn start(webhook: &Webhook) -> Result<Self> {
+        Self::inhibiting(webhook, &json!([])).await
+    }
+
+    /// Starts one with these `inhibit_rules`.
+    pub async fn inhibiting(webhook: &Webhook, rules: &serde_json::Value) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let receiver = json!({ "url": format!("http://{}/", webhook.address), "send_resolved": true });
         let text = json!({
@@ -38,6 +43,7 @@ impl Alertmanager {
                 "repeat_interval": "1h",
             },
             "receivers": [{ "name": "test", "webhook_configs": [receiver] }],
+            "inhibit_rules": rules,
         });
         let file = folder.path().join("alertmanager.yaml");
         std::fs::write(&file, text.to_string())?;

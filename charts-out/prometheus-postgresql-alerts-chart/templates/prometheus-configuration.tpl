@@ -1,4 +1,5 @@
-{{- if eq .Values.format "PrometheusConfigurationFile" -}}
+{{- if and (eq .Values.format "PrometheusConfigurationFile") (not (include "prometheus-postgresql-alerts-chart.off" .)) -}}
+{{- include "prometheus-postgresql-alerts-chart.take" (dict "root" . "what" "the rule file" "remedy" "Prometheus reads only the first document of a file: render one chart at a time, or set format to PrometheusRuleCRD") -}}
 {{- $groups := include "prometheus-postgresql-alerts-chart.groups" . -}}
 groups:
   {{- $groups | trim | default "[]" | nindent 2 }}

@@ -1,25 +1,25 @@
 {{/* What the chart knows of each alert, in the order of the rules. Made by dmf. */}}
 {{- define "prometheus-rds-alerts-chart.alerts" -}}
 [
-  {"name":"RDSExporterDown","group":"exporter","severity":"critical","labels":{},"params":{"job":"(.+[-_/ ])?rds[-_ ]?exporter([-_/ ].+)?","expected":"1","grace":"12h"},"pintComments":[]},
-  {"name":"RDSExporterErrors","group":"exporter","severity":"warning","labels":{},"params":{"window":"15m","errors":"6","period":"1h"},"pintComments":[]},
-  {"name":"RDSExporterMissingMetrics","group":"exporter","severity":"critical","labels":{},"params":{"window":"1d","lookback":"6m"},"pintComments":[]},
-  {"name":"RDSDiskAutoScalingLimit","group":"storage","severity":"warning","labels":{},"params":{"threshold":"80","free":"30","gap":"10m"},"pintComments":[]},
-  {"name":"RDSDiskSpaceLimit","group":"storage","severity":"critical","labels":{},"params":{"threshold":"10","threshold_autoscaling":"5","headroom":"10","enough":"214748364800","local_floor":"2147483648","gap":"10m"},"pintComments":[]},
-  {"name":"RDSDiskSpacePrediction","group":"storage","severity":"critical","labels":{},"params":{"horizon":"4","window":"6h","recent":"1h","threshold":"30","headroom":"10","gap":"10m"},"pintComments":[]},
-  {"name":"RDSIOPSUtilization","group":"storage","severity":"warning","labels":{},"params":{"threshold":"90","gap":"10m","credits_gap":"20m"},"pintComments":[]},
-  {"name":"RDSLowDiskSpaceCount","group":"storage","severity":"warning","labels":{},"params":{"threshold":"20","headroom":"10","enough":"1099511627776","gap":"10m"},"pintComments":[]},
-  {"name":"RDSCPUUtilization","group":"compute","severity":"warning","labels":{},"params":{"threshold":"90","credits":"1","gap":"15m"},"pintComments":[]},
-  {"name":"RDSMemoryUtilization","group":"compute","severity":"warning","labels":{},"params":{"threshold":"20","page_cache_engines":"postgres","threshold_any_engine":"5","gap":"10m"},"pintComments":[]},
-  {"name":"RDSNonCPUUtilization","group":"compute","severity":"warning","labels":{},"params":{"threshold":"2","minimum":"8","gap":"10m"},"pintComments":[]},
-  {"name":"RDSSwapUtilization","group":"compute","severity":"warning","labels":{},"params":{"threshold":"10","free_memory":"10","growth":"5","window":"30m","gap":"10m"},"pintComments":[]},
-  {"name":"RDSReplicationLag","group":"replication","severity":"critical","labels":{},"params":{"threshold":"600","threshold_aurora":"5","gap":"15m"},"pintComments":[]},
-  {"name":"RDSPostgreSQLMaximumUsedTransaction","group":"transactions","severity":"critical","labels":{},"params":{"threshold":"1000000000","early_threshold":"500000000","runway":"72","trend":"6h","gap":"10m"},"pintComments":[]},
-  {"name":"RDSQuotaInstanceLimit","group":"quotas","severity":"warning","labels":{},"params":{"threshold":"80","gap":"2h"},"pintComments":[]},
-  {"name":"RDSQuotaStorageLimit","group":"quotas","severity":"warning","labels":{},"params":{"threshold":"80","gap":"2h"},"pintComments":[]},
-  {"name":"RDSCACertificateCloseToExpiration","group":"maintenance","severity":"warning","labels":{},"params":{"days":"60","gap":"1h"},"pintComments":[]},
-  {"name":"RDSForcedMaintenance","group":"maintenance","severity":"warning","labels":{},"params":{"days":"14","gap":"1h"},"pintComments":[]},
-  {"name":"RDSUnappliedParameters","group":"maintenance","severity":"warning","labels":{},"params":{"grace":"24h","gap":"1h"},"pintComments":[]}
+  {"name":"RDSExporterDown","group":"exporter","severity":"critical","labels":{},"params":{"job":"(.+[-_/ ])?rds[-_ ]?exporter([-_/ ].+)?","expected":"1","known":"3d","flaps":"6","flapping":"30m","grace":"12h"},"durations":["known","flapping","grace"],"pintComments":[],"inhibitedBy":[]},
+  {"name":"RDSExporterErrors","group":"exporter","severity":"warning","labels":{},"params":{"window":"15m","errors":"6","period":"1h"},"durations":["window","period"],"pintComments":[],"inhibitedBy":[]},
+  {"name":"RDSExporterMissingMetrics","group":"exporter","severity":"critical","labels":{},"params":{"window":"1d","lookback":"6m"},"durations":["window","lookback"],"pintComments":[],"inhibitedBy":[]},
+  {"name":"RDSDiskAutoScalingLimit","group":"storage","severity":"warning","labels":{},"params":{"threshold":"80","free":"30","gap":"10m"},"durations":["gap"],"pintComments":[],"inhibitedBy":[]},
+  {"name":"RDSDiskSpaceLimit","group":"storage","severity":"critical","labels":{},"params":{"threshold":"10","threshold_autoscaling":"5","headroom":"10","step":"10737418240","enough":"214748364800","local_floor":"2147483648","gap":"10m"},"durations":["gap"],"pintComments":[],"inhibitedBy":[]},
+  {"name":"RDSDiskSpacePrediction","group":"storage","severity":"critical","labels":{},"params":{"horizon":"4","window":"6h","recent":"1h","threshold":"30","headroom":"10","step":"10737418240","gap":"10m"},"durations":["window","recent","gap"],"pintComments":[],"inhibitedBy":[{"alert":"RDSDiskSpaceLimit","equal":["aws_account_id","aws_region","dbidentifier"]}]},
+  {"name":"RDSIOPSUtilization","group":"storage","severity":"warning","labels":{},"params":{"threshold":"90","gap":"10m","credits_gap":"20m"},"durations":["gap","credits_gap"],"pintComments":[],"inhibitedBy":[]},
+  {"name":"RDSLowDiskSpaceCount","group":"storage","severity":"warning","labels":{},"params":{"threshold":"20","headroom":"10","step":"10737418240","enough":"1099511627776","gap":"10m"},"durations":["gap"],"pintComments":[],"inhibitedBy":[{"alert":"RDSDiskSpaceLimit","equal":["aws_account_id","aws_region","dbidentifier"]},{"alert":"RDSDiskSpacePrediction","equal":["aws_account_id","aws_region","dbidentifier"]}]},
+  {"name":"RDSCPUUtilization","group":"compute","severity":"warning","labels":{},"params":{"threshold":"90","credits":"1","idle":"5","gap":"15m"},"durations":["gap"],"pintComments":[],"inhibitedBy":[]},
+  {"name":"RDSMemoryUtilization","group":"compute","severity":"warning","labels":{},"params":{"threshold":"20","page_cache_engines":"postgres","threshold_any_engine":"5","small":"2147483648","gap":"10m"},"durations":["gap"],"pintComments":[],"inhibitedBy":[]},
+  {"name":"RDSNonCPUUtilization","group":"compute","severity":"warning","labels":{},"params":{"threshold":"2","minimum":"8","gap":"10m"},"durations":["gap"],"pintComments":[],"inhibitedBy":[]},
+  {"name":"RDSSwapUtilization","group":"compute","severity":"warning","labels":{},"params":{"threshold":"10","free_memory":"10","growth":"5","window":"30m","gap":"10m"},"durations":["window","gap"],"pintComments":[],"inhibitedBy":[]},
+  {"name":"RDSReplicationLag","group":"replication","severity":"critical","labels":{},"params":{"threshold":"600","threshold_aurora":"5","gap":"15m"},"durations":["gap"],"pintComments":[],"inhibitedBy":[]},
+  {"name":"RDSPostgreSQLMaximumUsedTransaction","group":"transactions","severity":"critical","labels":{},"params":{"threshold":"1000000000","early_threshold":"500000000","runway":"72","trend":"6h","history":"1h","gap":"10m"},"durations":["trend","history","gap"],"pintComments":[],"inhibitedBy":[]},
+  {"name":"RDSQuotaInstanceLimit","group":"quotas","severity":"warning","labels":{},"params":{"threshold":"80","gap":"2h"},"durations":["gap"],"pintComments":[],"inhibitedBy":[]},
+  {"name":"RDSQuotaStorageLimit","group":"quotas","severity":"warning","labels":{},"params":{"threshold":"80","gap":"2h"},"durations":["gap"],"pintComments":[],"inhibitedBy":[]},
+  {"name":"RDSCACertificateCloseToExpiration","group":"maintenance","severity":"warning","labels":{},"params":{"days":"60","gap":"1h"},"durations":["gap"],"pintComments":[],"inhibitedBy":[]},
+  {"name":"RDSForcedMaintenance","group":"maintenance","severity":"warning","labels":{},"params":{"days":"14","gap":"1h"},"durations":["gap"],"pintComments":[],"inhibitedBy":[]},
+  {"name":"RDSUnappliedParameters","group":"maintenance","severity":"warning","labels":{},"params":{"grace":"24h","gap":"1h"},"durations":["grace","gap"],"pintComments":[],"inhibitedBy":[]}
 ]
 {{- end -}}
 
@@ -27,7 +27,13 @@
 
 {{- define "prometheus-rds-alerts-chart.expr.RDSExporterDown" -}}
 (
-  max by (job, instance{{ .moreLabels }}) (up{job=~"{{ .params.job }}"{{ .moreMatchers }}}) == 0
+  (
+    max by (job, instance{{ .moreLabels }}) (up{{ .braces }}) == 0
+    or
+    # It comes and goes. Of two Prometheus servers, the one that reaches it better counts.
+    min by (job, instance{{ .moreLabels }}) (changes(up{{ .braces }}[{{ .params.flapping }}])) >= {{ .params.flaps }}
+  )
+  and on (job, instance{{ .moreLabels }}) (up{job=~"{{ .params.job }}"{{ .moreMatchers }}} or last_over_time(rds_exporter_build_info{{ .braces }}[{{ .params.known }}]))
   # Every account and region that it watched is watched by another exporter now.
   unless on (job, instance{{ .moreLabels }}) (
     last_over_time(rds_exporter_target_info{{ .braces }}[{{ .params.grace }}])
@@ -38,14 +44,18 @@
   )
 )
 or
-(count by ({{ .labels }}) (up{job=~"{{ .params.job }}"{{ .moreMatchers }}}) or absent(up{job=~"{{ .params.job }}"{{ .moreMatchers }}}) * 0) < {{ .params.expected }}
+(
+  count by ({{ .labels }}) (up{{ .braces }} and on (job, instance{{ .moreLabels }}) (up{job=~"{{ .params.job }}"{{ .moreMatchers }}} or last_over_time(rds_exporter_build_info{{ .braces }}[{{ .params.known }}])))
+  or absent(up{job=~"{{ .params.job }}"{{ .moreMatchers }}}) * 0
+)
+  < {{ .params.expected }}
 {{- end -}}
 
 {{- define "prometheus-rds-alerts-chart.alert.RDSExporterDown" -}}
 {"for": "5m", "keepFiringFor": "5m",
  "annotations": {
   "summary": "An RDS exporter is down, so AWS RDS is not watched.",
-  "description": "{{ "{{" }} with $labels.instance }}RDS exporter {{ "{{" }} . }} (job {{ "{{" }} $labels.job }}) does not answer Prometheus{{ "{{" }} else }}Prometheus knows {{ "{{" }} printf \"%.0f\" $value }} RDS exporters (expected at least {{ .params.expected }}){{ "{{" }} end }}."
+  "description": "{{ "{{" }} with $labels.instance }}RDS exporter {{ "{{" }} . }} (job {{ "{{" }} $labels.job }}) {{ "{{" }} if eq $value 0.0 }}does not answer Prometheus{{ "{{" }} else }}answers and fails in turn: {{ "{{" }} printf \"%.0f\" $value }} changes within {{ .params.flapping }}{{ "{{" }} end }}{{ "{{" }} else }}Prometheus knows {{ "{{" }} printf \"%.0f\" $value }} RDS exporters (expected at least {{ .params.expected }}){{ "{{" }} end }}."
  }}
 {{- end -}}
 
@@ -74,6 +84,8 @@ max by (aws_account_id, aws_region{{ .moreLabels }}) (
   unless on (job, instance{{ .moreLabels }}) (up{{ .braces }} == 0)
 )
 unless on (aws_account_id, aws_region{{ .moreLabels }}) last_over_time(rds_exporter_target_instances{{ .braces }}[{{ .params.lookback }}])
+# Removed on purpose, as an exporter says.
+unless on (aws_account_id, aws_region{{ .moreLabels }}) rds_exporter_target_removed_timestamp_seconds{{ .braces }}
 or
 absent_over_time(rds_exporter_build_info{{ .braces }}[{{ .params.lookback }}])
 {{- end -}}
@@ -115,9 +127,14 @@ and on (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (
     * max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_allocated_storage_bytes{{ .braces }}[{{ .params.gap }}]))
     # AWS enlarges this disk when less than a tenth is free.
     unless on (aws_account_id, aws_region, dbidentifier{{ .moreLabels }})
-    100 * max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_max_allocated_storage_bytes{{ .braces }}[{{ .params.gap }}]))
-    >= (100 + {{ .params.headroom }})
-    * max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_allocated_storage_bytes{{ .braces }}[{{ .params.gap }}]))
+    (
+      # Not where the step would reach the ceiling, and not in a Multi-AZ DB cluster.
+      100 * max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_max_allocated_storage_bytes{{ .braces }}[{{ .params.gap }}])) >= (100 + {{ .params.headroom }}) * max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_allocated_storage_bytes{{ .braces }}[{{ .params.gap }}]))
+      and on (aws_account_id, aws_region, dbidentifier{{ .moreLabels }})
+      max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_max_allocated_storage_bytes{{ .braces }}[{{ .params.gap }}])) - max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_allocated_storage_bytes{{ .braces }}[{{ .params.gap }}])) >= {{ .params.step }}
+      unless on (aws_account_id, aws_region, dbidentifier{{ .moreLabels }})
+      max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_instance_info{cluster_identifier!=""{{ .moreMatchers }}}[{{ .params.gap }}]))
+    )
   )
   or
   min by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_free_storage_bytes{{ .braces }}[{{ .params.gap }}]))
@@ -159,18 +176,26 @@ and on (aws_account_id, aws_region, dbidentifier{{ .moreLabels }})
 * min by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_free_storage_bytes{{ .braces }}[{{ .params.gap }}]))
 / max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_allocated_storage_bytes{{ .braces }}[{{ .params.gap }}]))
 < {{ .params.threshold }}
+and on (aws_account_id, aws_region, dbidentifier{{ .moreLabels }})
+# In the first hour of data, an import looks like a trend.
+max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_free_storage_bytes{{ .braces }}[{{ .params.gap }}] offset {{ .params.recent }}))
 unless on (aws_account_id, aws_region, dbidentifier{{ .moreLabels }})
 # AWS enlarges this disk by itself.
-100 * max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_max_allocated_storage_bytes{{ .braces }}[{{ .params.gap }}]))
->= (100 + {{ .params.headroom }})
-* max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_allocated_storage_bytes{{ .braces }}[{{ .params.gap }}]))
+(
+  # Not where the step would reach the ceiling, and not in a Multi-AZ DB cluster.
+  100 * max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_max_allocated_storage_bytes{{ .braces }}[{{ .params.gap }}])) >= (100 + {{ .params.headroom }}) * max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_allocated_storage_bytes{{ .braces }}[{{ .params.gap }}]))
+  and on (aws_account_id, aws_region, dbidentifier{{ .moreLabels }})
+  max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_max_allocated_storage_bytes{{ .braces }}[{{ .params.gap }}])) - max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_allocated_storage_bytes{{ .braces }}[{{ .params.gap }}])) >= {{ .params.step }}
+  unless on (aws_account_id, aws_region, dbidentifier{{ .moreLabels }})
+  max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_instance_info{cluster_identifier!=""{{ .moreMatchers }}}[{{ .params.gap }}]))
+)
 {{- end -}}
 
 {{- define "prometheus-rds-alerts-chart.alert.RDSDiskSpacePrediction" -}}
 {"for": "15m", "keepFiringFor": "",
  "annotations": {
   "summary": "The disk of an instance will be full within hours.",
-  "description": "{{ "{{" }} $labels.dbidentifier }} will be full in {{ "{{" }} humanizeDuration $value }} if its disk goes on filling as in the last {{ .params.window }} (limit {{ .params.horizon }} hours)."
+  "description": "{{ "{{" }} $labels.dbidentifier }} will be full in {{ "{{" }} humanizeDuration $value }} if its disk goes on filling as in the last {{ .params.recent }} to {{ .params.window }} (limit {{ .params.horizon }} hours)."
  }}
 {{- end -}}
 
@@ -217,9 +242,14 @@ or
 < {{ .params.threshold }}
 unless on (aws_account_id, aws_region, dbidentifier{{ .moreLabels }})
 # AWS enlarges this disk by itself.
-100 * max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_max_allocated_storage_bytes{{ .braces }}[{{ .params.gap }}]))
->= (100 + {{ .params.headroom }})
-* max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_allocated_storage_bytes{{ .braces }}[{{ .params.gap }}]))
+(
+  # Not where the step would reach the ceiling, and not in a Multi-AZ DB cluster.
+  100 * max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_max_allocated_storage_bytes{{ .braces }}[{{ .params.gap }}])) >= (100 + {{ .params.headroom }}) * max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_allocated_storage_bytes{{ .braces }}[{{ .params.gap }}]))
+  and on (aws_account_id, aws_region, dbidentifier{{ .moreLabels }})
+  max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_max_allocated_storage_bytes{{ .braces }}[{{ .params.gap }}])) - max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_allocated_storage_bytes{{ .braces }}[{{ .params.gap }}])) >= {{ .params.step }}
+  unless on (aws_account_id, aws_region, dbidentifier{{ .moreLabels }})
+  max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_instance_info{cluster_identifier!=""{{ .moreMatchers }}}[{{ .params.gap }}]))
+)
 {{- end -}}
 
 {{- define "prometheus-rds-alerts-chart.alert.RDSLowDiskSpaceCount" -}}
@@ -237,7 +267,7 @@ max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (
 or
 max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (
   last_over_time(rds_cpu_usage_percent_average{{ .braces }}[{{ .params.gap }}])
-)
+) > {{ .params.idle }}
 and on (aws_account_id, aws_region, dbidentifier{{ .moreLabels }})
 min by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (
   last_over_time(rds_cpu_credit_balance{{ .braces }}[{{ .params.gap }}])
@@ -264,6 +294,9 @@ or
 < {{ .params.threshold }}
 and on (aws_account_id, aws_region, dbidentifier{{ .moreLabels }})
 max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_instance_info{engine=~"{{ .params.page_cache_engines }}"{{ .moreMatchers }}}[{{ .params.gap }}]))
+and on (aws_account_id, aws_region, dbidentifier{{ .moreLabels }})
+# On the smallest classes, the operating system alone needs most of the memory.
+max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_instance_physical_memory_bytes{{ .braces }}[{{ .params.gap }}])) >= {{ .params.small }}
 {{- end -}}
 
 {{- define "prometheus-rds-alerts-chart.alert.RDSMemoryUtilization" -}}
@@ -329,22 +362,27 @@ and on (aws_account_id, aws_region, dbidentifier{{ .moreLabels }})
 {{- end -}}
 
 {{- define "prometheus-rds-alerts-chart.expr.RDSReplicationLag" -}}
-max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_replica_lag_seconds{{ .braces }}[{{ .params.gap }}])) > {{ .params.threshold }}
-or
-# CloudWatch says -1 when replication does not run.
-min by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_replica_lag_seconds{{ .braces }}[{{ .params.gap }}])) < 0
-or
-# RDS itself says that replication is broken: 0 becomes -1.
-min by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_replica_replicating{{ .braces }}[{{ .params.gap }}])) - 1 < 0
-or
-max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_aurora_replica_lag_seconds{{ .braces }}[{{ .params.gap }}])) > {{ .params.threshold_aurora }}
-or
-# The replica reports its CPU but no lag: unknown is -1 too.
--1 * max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_instance_info{role="replica"{{ .moreMatchers }}}[{{ .params.gap }}]))
-and on (aws_account_id, aws_region, dbidentifier{{ .moreLabels }})
-max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_cpu_usage_percent_average{{ .braces }}[{{ .params.gap }}]))
+(
+  max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_replica_lag_seconds{{ .braces }}[{{ .params.gap }}])) > {{ .params.threshold }}
+  or
+  # CloudWatch says -1 when replication does not run.
+  min by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_replica_lag_seconds{{ .braces }}[{{ .params.gap }}])) < 0
+  or
+  # RDS itself says that replication is broken: 0 becomes -1.
+  min by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_replica_replicating{{ .braces }}[{{ .params.gap }}])) - 1 < 0
+  or
+  max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_aurora_replica_lag_seconds{{ .braces }}[{{ .params.gap }}])) > {{ .params.threshold_aurora }}
+  or
+  # The replica reports its CPU but no lag: unknown is -1 too.
+  -1 * max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_instance_info{role="replica"{{ .moreMatchers }}}[{{ .params.gap }}]))
+  and on (aws_account_id, aws_region, dbidentifier{{ .moreLabels }})
+  max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_cpu_usage_percent_average{{ .braces }}[{{ .params.gap }}]))
+  unless on (aws_account_id, aws_region, dbidentifier{{ .moreLabels }})
+  max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_replica_lag_seconds{{ .braces }}[{{ .params.gap }}]))
+)
 unless on (aws_account_id, aws_region, dbidentifier{{ .moreLabels }})
-max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_replica_lag_seconds{{ .braces }}[{{ .params.gap }}]))
+# A replica that is being created has no lag yet. -3 is the status creating.
+max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (last_over_time(rds_instance_status{{ .braces }}[{{ .params.gap }}])) == -3
 {{- end -}}
 
 {{- define "prometheus-rds-alerts-chart.alert.RDSReplicationLag" -}}
@@ -367,8 +405,14 @@ and on (aws_account_id, aws_region, dbidentifier{{ .moreLabels }})
 # PostgreSQL refuses new transaction IDs 3 million before 2^31 - 1.
 2147483647 - 3000000 - max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (
   last_over_time(rds_maximum_used_transaction_ids_average{{ .braces }}[{{ .params.gap }}])
-) < {{ .params.runway }} * 3600 * max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (
-  deriv(rds_maximum_used_transaction_ids_average{{ .braces }}[{{ .params.trend }}])
+) < {{ .params.runway }} * 3600 * deriv(
+  # An exporter at a new address is not a new instance.
+  max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (rds_maximum_used_transaction_ids_average{{ .braces }})[{{ .params.trend }}:5m]
+)
+and on (aws_account_id, aws_region, dbidentifier{{ .moreLabels }})
+# In the first hour of data, a batch looks like a trend.
+max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (
+  last_over_time(rds_maximum_used_transaction_ids_average{{ .braces }}[{{ .params.gap }}] offset {{ .params.history }})
 )
 {{- end -}}
 
@@ -434,12 +478,16 @@ max by (aws_account_id, aws_region, dbidentifier{{ .moreLabels }}) (
 {{- end -}}
 
 {{- define "prometheus-rds-alerts-chart.expr.RDSForcedMaintenance" -}}
-min by (aws_account_id, aws_region, dbidentifier, cluster_identifier, action{{ .moreLabels }}) (
+min by (aws_account_id, aws_region, dbidentifier, cluster_identifier, resource, action{{ .moreLabels }}) (
+  rds_maintenance_apply_timestamp_seconds{{ .braces }}
+  # The last date counts only while AWS is not read: an action that AWS no longer lists is over.
+  or
   last_over_time(rds_maintenance_apply_timestamp_seconds{{ .braces }}[{{ .params.gap }}])
+  unless on (aws_account_id, aws_region{{ .moreLabels }}) rds_exporter_collector_success{collector="maintenances"{{ .moreMatchers }}} == 1
 ) < time() + 86400 * {{ .params.days }}
-unless on (aws_account_id, aws_region, dbidentifier, cluster_identifier, action{{ .moreLabels }})
+unless on (aws_account_id, aws_region, dbidentifier, cluster_identifier, resource, action{{ .moreLabels }})
 # Somebody has chosen the moment already.
-max by (aws_account_id, aws_region, dbidentifier, cluster_identifier, action{{ .moreLabels }}) (
+max by (aws_account_id, aws_region, dbidentifier, cluster_identifier, resource, action{{ .moreLabels }}) (
   last_over_time(rds_maintenance_opted_in{{ .braces }}[{{ .params.gap }}])
 ) == 1
 {{- end -}}
@@ -448,7 +496,7 @@ max by (aws_account_id, aws_region, dbidentifier, cluster_identifier, action{{ .
 {"for": "15m", "keepFiringFor": "",
  "annotations": {
   "summary": "AWS will soon apply a maintenance action on its own, and nobody has scheduled it.",
-  "description": "AWS applies {{ "{{" }} $labels.action }} to {{ "{{" }} $labels.dbidentifier }}{{ "{{" }} $labels.cluster_identifier }} without asking, from {{ "{{" }} humanizeTimestamp $value }} on."
+  "description": "AWS applies {{ "{{" }} $labels.action }} to {{ "{{" }} $labels.dbidentifier }}{{ "{{" }} $labels.cluster_identifier }}{{ "{{" }} $labels.resource }} without asking, from {{ "{{" }} humanizeTimestamp $value }} on."
  }}
 {{- end -}}
 

@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
+use catalogue::param::Unit;
 use catalogue::{Alert, Catalogue, Component, interpolate};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::values::runbook_url;
+use crate::inhibition;
 use crate::promql::Promql;
 use crate::promql::sites::{Part, Slot};
 
@@ -19,7 +21,7 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
          {{{{- define \"{chart}.alerts\" -}}}}\n[\n"
     );
     let facts: Vec<_> =
-        alerts.iter().map(|alert| format!("  {}", escape(&facts(alert).to_string()))).collect();
+        alerts.iter().map(|alert| format!("  {}", escape(&facts(component, alert).to_string()))).collect();
     text += &facts.join(",\n");
     text += "\n]\n{{- end -}}\n";
     let url = escape(&runbook_url(catalogue, component));
@@ -34,20 +36,27 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
 }
 
 /// What does not depend on parameters.
-fn facts(alert: &Alert) -> Value {
+fn facts(component: &Component, alert: &Alert) -> Value {
     let rule = &alert.rule;
     let labels: serde_json::Map<_, _> =
         rule.labels.iter().map(|(name, value)| (name.clone(), Value::from(&**value))).collect();
     let params: serde_json::Map<_, _> =
         rule.params.iter().map(|param| (param.name.to_string(), Value::from(&*param.value))).collect();
+    let durations = rule.params.iter().filter(|param| param.unit == Unit::Duration);
+    let durations: Vec<_> = durations.map(|param| &*param.name).collect();
     let pint: Vec<_> = rule.pint_comments.iter().map(|comment| &**comment).collect();
+    let inhibited = inhibition::of_alert(component, alert).into_iter();
+    let inhibited: Vec<_> =
+        inhibited.map(|rule| json!({ "alert": rule.source, "equal": rule.equal })).collect();
     json!({
         "name": &*alert.name,
         "group": &*rule.group,
         "severity": rule.severity.name(),
         "labels": labels,
         "params": params,
+        "durations": durations,
         "pintComments": pint,
+        "inhibitedBy": inhibited,
     })
 }
 
@@ -64,8 +73,7 @@ fn texts(alert: &Alert) -> String {
     )
 }
 
-/// A JSON string in which parameters are actions. Their values need no escaping: the schema keeps quotes and
-/// backslashes out.
+/// A JSON string in which parameters are actions. Their values come escaped (`CHART.escaped`).
 fn string(text: &str) -> String {
     let quoted = |text: &str| {
         let json = Value::from(text).to_string();

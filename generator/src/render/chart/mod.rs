@@ -18,12 +18,18 @@ use catalogue::{Alert, Catalogue, Component};
 use crate::tree::Tree;
 
 /// Go templates and other files that are the same in every chart.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 14] = [
     (".helmignore", include_str!("files/helmignore")),
     ("ci/all-values.yaml", include_str!("files/ci-all.yaml")),
+    ("ci/alertmanager-values.yaml", include_str!("files/ci-alertmanager.yaml")),
     ("ci/file-values.yaml", include_str!("files/ci-file.yaml")),
     ("templates/NOTES.txt", include_str!("files/NOTES.txt")),
+    ("templates/_inhibition.tpl", include_str!("files/inhibition.tpl")),
     ("templates/_helpers.tpl", include_str!("files/helpers.tpl")),
+    ("templates/_rules.tpl", include_str!("files/rules.tpl")),
+    ("templates/_texts.tpl", include_str!("files/texts.tpl")),
+    ("templates/alertmanager-config.yaml", include_str!("files/alertmanager-config.yaml")),
+    ("templates/alertmanager-configuration.tpl", include_str!("files/alertmanager-configuration.tpl")),
     ("templates/extra-manifests.yaml", include_str!("files/extra-manifests.yaml")),
     ("templates/prometheus-configuration.tpl", include_str!("files/prometheus-configuration.tpl")),
     ("templates/prometheus-rule.yaml", include_str!("files/prometheus-rule.yaml")),

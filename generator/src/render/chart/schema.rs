@@ -1,7 +1,9 @@
 //! values.schema.json: refuses what would be ignored in silence.
+//!
+//! It knows keys, types and bounds. What a text must look like is asked by the templates (`CHART.like`), because
+//! a schema can only show its pattern.
 
 use catalogue::param::{Param, Unit};
-use catalogue::severity::Severity;
 use catalogue::{Alert, Component};
 use serde_json::{Map, Value, json};
 
@@ -19,36 +21,37 @@ pub(super) fn render(component: &Component) -> String {
     rules["additionalProperties"] = json!({ "$ref": "#/definitions/ownRule" });
     let mut global = closed(properties(&[
         ("additionalExprLabels", "matchers"),
-        ("additionalAggregationLabels", "labelNames"),
-        ("additionalRuleLabels", "labels"),
-        ("additionalRuleAnnotations", "annotations"),
+        ("additionalAggregationLabels", "list"),
+        ("additionalRuleLabels", "texts"),
+        ("additionalRuleAnnotations", "texts"),
     ]));
-    // Charts around this one may have global values of their own; ours all start with `additional`.
-    let known: Vec<_> =
-        global["properties"].as_object().map(|known| known.keys().cloned().collect()).unwrap_or_default();
+    // Charts around this one may have global values of their own.
     global["additionalProperties"] = json!(true);
-    global["propertyNames"] = json!({ "anyOf": [{ "enum": known }, { "not": { "pattern": "^[aA]dd" } }] });
     let mut top = properties(&[
         ("nameOverride", "text"),
         ("fullnameOverride", "text"),
         ("namespaceOverride", "text"),
-        ("commonLabels", "objectLabels"),
-        ("commonAnnotations", "objectAnnotations"),
+        ("commonLabels", "texts"),
+        ("commonAnnotations", "texts"),
         ("rulesGroupName", "name"),
         ("defaultRunbookUrl", "text"),
         ("defaultKeepFiringFor", "duration"),
-        ("additionalPrometheusRuleLabels", "objectLabels"),
-        ("additionalPrometheusRuleAnnotations", "objectAnnotations"),
-        ("severityLabel", "labelName"),
-        ("severityMap", "severityMap"),
+        ("additionalPrometheusRuleLabels", "texts"),
+        ("additionalPrometheusRuleAnnotations", "texts"),
+        ("severityLabel", "text"),
+        ("severityMap", "texts"),
+        ("alertNamespace", "text"),
+        ("splitByGroup", "flag"),
         ("extraRules", "objects"),
         ("extraGroups", "objects"),
         ("extraManifests", "manifests"),
         // Set by charts that depend on this one with `condition: <chart>.enabled`.
         ("enabled", "flag"),
     ]);
-    top.insert("format".to_owned(), json!({ "enum": ["PrometheusRuleCRD", "PrometheusConfigurationFile"] }));
+    top.insert("format".to_owned(), json!({ "enum": ["PrometheusRuleCRD", "PrometheusConfigurationFile", "AlertmanagerConfigurationFile"] }));
     top.insert("global".to_owned(), global);
+    let alertmanager = closed(properties(&[("enabled", "flag"), ("labels", "texts")]));
+    top.insert("alertmanagerConfig".to_owned(), alertmanager);
     top.insert("groups".to_owned(), closed(groups.collect()));
     top.insert("rules".to_owned(), rules);
     let mut schema = closed(top);
@@ -77,8 +80,8 @@ fn properties(names: &[(&str, &str)]) -> Map<String, Value> {
 fn group(title: &str) -> Value {
     let mut group = closed(properties(&[
         ("enabled", "flag"),
-        ("labels", "labels"),
-        ("annotations", "annotations"),
+        ("labels", "texts"),
+        ("annotations", "texts"),
         ("runbookUrl", "text"),
         ("interval", "duration"),
         ("limit", "count"),
@@ -91,14 +94,14 @@ fn group(title: &str) -> Value {
 /// The keys that every rule has.
 const RULE: [(&str, &str); 11] = [
     ("enabled", "flag"),
-    ("severity", "severity"),
+    ("severity", "text"),
     ("for", "duration"),
     ("keepFiringFor", "duration"),
-    ("labels", "labels"),
-    ("annotations", "annotations"),
+    ("labels", "texts"),
+    ("annotations", "texts"),
     ("runbookUrl", "text"),
     ("expr", "text"),
-    ("pintComments", "texts"),
+    ("pintComments", "list"),
     ("additionalExprLabels", "matchers"),
     ("additionalRuleLabels", "labelsOrMatchers"),
 ];
@@ -114,9 +117,8 @@ fn rule(alert: &Alert) -> Value {
 
 fn parameter(param: &Param) -> Value {
     let mut schema = match param.unit {
-        Unit::Duration => json!({ "$ref": "#/definitions/length" }),
-        // Stands between double quotes in PromQL.
-        Unit::Regex => json!({ "type": "string", "pattern": "^[^\"\\\\\n]*$" }),
+        Unit::Duration => json!({ "type": ["string", "number", "null"] }),
+        Unit::Regex => json!({ "type": ["string", "null"] }),
         _ => json!({ "type": ["number", "null"] }),
     };
     if let Some(min) = param.min {
@@ -125,10 +127,7 @@ fn parameter(param: &Param) -> Value {
     if let Some(max) = param.max {
         schema["maximum"] = number(max);
     }
-    // Draft 7 ignores what stands beside a reference.
-    if schema.get("$ref").is_none() {
-        schema["description"] = json!(about(param));
-    }
+    schema["description"] = json!(about(param));
     schema
 }
 
@@ -142,16 +141,6 @@ fn number(value: f64) -> Value {
 
 fn definitions() -> Value {
     let scalar = json!({ "type": ["string", "number", "boolean", "null"] });
-    let text_map = json!({ "type": ["object", "null"], "additionalProperties": scalar });
-    let named = |pattern: &str| {
-        let mut map = text_map.clone();
-        map["propertyNames"] = json!({ "pattern": pattern });
-        map
-    };
-    let severities: Map<_, _> =
-        Severity::ALL.iter().map(|one| (one.name().to_owned(), scalar.clone())).collect();
-    let label_name = "^[a-zA-Z_][a-zA-Z0-9_]*$";
-    let duration = "^$|^0$|^([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
     let mut own = properties(&RULE);
     own.insert("record".to_owned(), json!({ "type": "string", "minLength": 1 }));
     own.insert("expr".to_owned(), json!({ "type": "string", "minLength": 1 }));
@@ -162,19 +151,11 @@ fn definitions() -> Value {
     json!({
         "flag": { "type": ["boolean", "null"] },
         "text": { "type": ["string", "null"] },
-        "texts": { "type": ["array", "null"], "items": { "type": "string" } },
+        "list": { "type": ["array", "null"], "items": { "type": "string" } },
+        "texts": { "type": ["object", "null"], "additionalProperties": scalar },
         "name": { "type": "string", "minLength": 1 },
         "count": { "type": ["integer", "null"], "minimum": 0 },
-        "severity": { "type": ["string", "null"], "pattern": "^[^{}]*$" },
-        "duration": { "type": ["string", "null"], "pattern": duration },
-        "length": { "type": ["string", "null"], "pattern": "^$|[1-9]", "allOf": [{ "pattern": duration }] },
-        "labelName": { "type": "string", "pattern": label_name },
-        "labelNames": { "type": ["array", "null"], "items": { "type": "string", "pattern": label_name } },
-        "labels": named(label_name),
-        "objectLabels": text_map,
-        "severityMap": { "type": ["object", "null"], "properties": severities, "additionalProperties": false },
-        "annotations": named(label_name),
-        "objectAnnotations": text_map,
+        "duration": { "type": ["string", "number", "null"] },
         "matchers": {
             "type": ["array", "object", "null"],
             "items": { "type": "string", "minLength": 1 },

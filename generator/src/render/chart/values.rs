@@ -35,19 +35,27 @@ pub(super) const SWITCHES: &[Switch] = &[
     Switch {
         key: "format",
         default: Some("PrometheusRuleCRD"),
-        help: "PrometheusRuleCRD for the Prometheus operator, or PrometheusConfigurationFile for a rule file.",
+        help: "PrometheusRuleCRD for the Prometheus operator, PrometheusConfigurationFile for a rule file, or \
+               AlertmanagerConfigurationFile for inhibition rules in the notation of Alertmanager.",
     },
     Switch { key: "rulesGroupName", default: None, help: "Name of the rule group in Prometheus." },
     Switch {
         key: "defaultRunbookUrl",
         default: None,
         help: "Runbook link of each alert. `{{alertName}}`, `{{alertNameLower}}`, `{{chartVersion}}`, `{{group}}` and \
-               `{{severity}}` are replaced; empty means no link.",
+               `{{severity}}` are replaced, with or without blanks; empty means no link.",
     },
     Switch {
         key: "defaultKeepFiringFor",
         default: Some("\"\""),
-        help: "How long alerts go on firing after their condition ended, such as 5m (Prometheus 2.42 or newer).",
+        help: "How long alerts go on firing after their condition ended, such as 5m; 0s means not at all, also where the \
+               chart has a time of its own, for operators before 0.64 that do not know it.",
+    },
+    Switch {
+        key: "splitByGroup",
+        default: Some("false"),
+        help: "Each group of alerts as a rule group `<rulesGroupName>.<group>` of its own, for rulers that limit the rules of \
+               a group (Mimir: 20).",
     },
     Switch {
         key: "additionalPrometheusRuleLabels",
@@ -67,12 +75,31 @@ pub(super) const SWITCHES: &[Switch] = &[
     Switch {
         key: "severityMap",
         default: Some("{}"),
-        help: "Your words for the severities, such as `{critical: P1, warning: P3}`.",
+        help: "Your words for the severities, such as `{critical: P1, warning: P3}`; a severity of your own that a rule has \
+               may stand there too.",
+    },
+    Switch {
+        key: "alertNamespace",
+        default: Some("\"\""),
+        help: "Label `namespace` of every alert, by which the routes of an AlertmanagerConfig in that namespace find them; \
+               `{{ .Release.Namespace }}` is that of the release. Empty means that alerts keep the one of their series.",
+    },
+    Switch {
+        key: "alertmanagerConfig.enabled",
+        default: Some("false"),
+        help: "An AlertmanagerConfig beside the PrometheusRule, in which an alert mutes the weaker one about the same thing. \
+               The operator lets it see alerts of its own namespace only: set alertNamespace, too.",
+    },
+    Switch {
+        key: "alertmanagerConfig.labels",
+        default: Some("{}"),
+        help: "Labels of that object: what the operator's alertmanagerConfigSelector looks at.",
     },
     Switch {
         key: "global.additionalExprLabels",
         default: Some("[]"),
-        help: "Matchers added to every selector of every rule, such as `environment=\"production\"`.",
+        help: "Matchers added to every selector of every rule, such as `environment=\"production\"` or \
+               `environment=\"{{ .Values.global.env }}\"`.",
     },
     Switch {
         key: "global.additionalAggregationLabels",
@@ -102,7 +129,7 @@ pub(super) const EXTRAS: &[Switch] = &[
     Switch {
         key: "extraManifests",
         default: Some("[]"),
-        help: "Kubernetes objects of your own; templates in them are expanded.",
+        help: "Kubernetes objects of your own; templates in them are expanded. Not in a rule file.",
     },
 ];
 
@@ -144,8 +171,11 @@ pub(super) fn render(catalogue: &Catalogue, component: &Component) -> String {
             if parent.is_empty() { "\n" } else { "" }
         );
     }
+    // Helm 3 drops a parent's mapping in silence where a list is the default.
+    text = text.replace("  additionalExprLabels: []", "  # additionalExprLabels: []");
     text += "\n# Groups of alerts. Further keys: labels, annotations, runbookUrl, interval, limit, queryOffset (the last three make\n\
-             # it a rule group of its own in Prometheus).\ngroups:\n";
+             # it a rule group of its own in Prometheus; queryOffset needs Prometheus 2.53 or newer; a rule with more alerts\n\
+             # than limit fails, and Prometheus drops them all).\ngroups:\n";
     for (group, title) in &component.about.groups {
         let _ = write!(text, "  # -- {}\n  {group}:\n    enabled: true\n", &**title);
     }

@@ -5,11 +5,14 @@
 mod postgres_exporter;
 mod sql_exporter;
 
+use std::collections::BTreeSet;
+
 use catalogue::Catalogue;
 use catalogue::metric::{Branch, POSTGRESQL_MAJORS, Query, Role};
 use catalogue::need::with_schemas;
 use rayon::prelude::*;
 
+use crate::promql::Promql;
 use crate::tree::{Sink, WriteError};
 
 /// Makes the files for all components that have queries.
@@ -21,6 +24,7 @@ pub fn render(catalogue: &Catalogue, out: &dyn Sink) -> Result<(), WriteError> {
     let queries = catalogue.components.iter().flat_map(|component| &component.metrics);
     let queries = queries.filter(|query| !query.compat);
     let statements: Vec<Statement> = queries.flat_map(Statement::all).collect();
+    let read = read_by_rules(catalogue);
     let folder = |major: u32| format!("downloads/sql_exporter/postgresql-{major}");
     statements.par_iter().try_for_each(|statement| {
         let collector = sql_exporter::collector(statement);
@@ -37,9 +41,36 @@ pub fn render(catalogue: &Catalogue, out: &dyn Sink) -> Result<(), WriteError> {
         }
         let example = format!("{}/sql_exporter.yml", folder(major));
         out.add(example.into(), sql_exporter::configuration(&statements).into())?;
-        let file = format!("downloads/postgres_exporter/queries-postgresql-{major}.yaml");
-        out.add(file.into(), postgres_exporter::queries(&statements).into())
+        // A query that the role may not run fails the whole scrape there: those stand in a file of their own.
+        let (plain, more) = ("", "-with-grants");
+        [plain, more].into_iter().try_for_each(|which| {
+            let file = format!("downloads/postgres_exporter/queries-postgresql-{major}{which}.yaml");
+            let wanted = |statement: &&&Statement| which == more || !needs_grants(statement.query);
+            let statements: Vec<_> = statements.iter().filter(wanted).copied().collect();
+            out.add(file.into(), postgres_exporter::queries(&statements, &read).into())
+        })
     })
+}
+
+/// The series that the alerts read.
+fn read_by_rules(catalogue: &Catalogue) -> BTreeSet<String> {
+    let expressions = catalogue.alerts().filter_map(|(_, alert)| Promql::of(&alert.rule).ok());
+    expressions.flat_map(|promql| promql.selectors()).filter_map(|selector| selector.name.clone()).collect()
+}
+
+/// What the queries need and members of `pg_monitor` have, unless somebody took it away.
+///
+/// Source: `src/backend/catalog/system_functions.sql` of PostgreSQL.
+const OF_PG_MONITOR: [&str; 4] = [
+    "execute pg_catalog.pg_control_checkpoint()",
+    "execute pg_catalog.pg_control_system()",
+    "execute pg_catalog.pg_ls_archive_statusdir()",
+    "execute pg_catalog.pg_ls_waldir()",
+];
+
+/// Whether a query needs more than membership in `pg_monitor`.
+fn needs_grants(query: &Query) -> bool {
+    query.needs.iter().any(|need| !OF_PG_MONITOR.contains(&need.to_string().as_str()))
 }
 
 /// A query in its form for some major versions, which any program can run.

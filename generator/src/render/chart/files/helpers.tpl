@@ -1,3 +1,19 @@
+{{/* Ends the rendering with a message. `helm lint` goes on after fail; a template that does not exist stops it too. */}}
+{{- define "CHART.refuse" -}}
+{{- fail . -}}
+{{- include . "" -}}
+{{- end -}}
+
+{{/* Takes something for this chart that only one chart of a release may have. All charts of a release see the same
+.Release, so what one chart took is written down there. Takes root, what, and the remedy. */}}
+{{- define "CHART.take" -}}
+{{- $taken := get .root.Release "takenByAlerts" | default dict -}}
+{{- with get $taken .what -}}
+{{- include "CHART.refuse" (printf "%s and %s: both would make %s; %s" . $.root.Chart.Name $.what $.remedy) -}}
+{{- end -}}
+{{- $_ := set .root.Release "takenByAlerts" (merge (dict .what .root.Chart.Name) $taken) -}}
+{{- end -}}
+
 {{/* Name of the chart, for labels. */}}
 {{- define "CHART.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
@@ -19,220 +35,22 @@
   "app.kubernetes.io/version" .Chart.AppVersion
   "app.kubernetes.io/managed-by" .Release.Service
   "app.kubernetes.io/part-of" "database-monitoring-framework" -}}
-{{- merge (dict) (.Values.additionalPrometheusRuleLabels | default dict) (.Values.commonLabels | default dict) $labels | toYaml -}}
+{{- $own := merge (dict) (.Values.additionalPrometheusRuleLabels | default dict) (.Values.commonLabels | default dict) -}}
+{{- merge (include "CHART.strings" (dict "root" . "map" $own) | fromYaml) $labels | toYaml -}}
 {{- end -}}
 
-{{/* A value as people write it: 1296000, not 1.296e+06. */}}
-{{- define "CHART.plain" -}}
-{{- if kindIs "string" . -}}{{ . }}{{- else -}}{{ toJson . }}{{- end -}}
+{{/* Annotations of the created objects, or nothing. */}}
+{{- define "CHART.annotations" -}}
+{{- $own := merge (dict) (.Values.additionalPrometheusRuleAnnotations | default dict) (.Values.commonAnnotations | default dict) -}}
+{{- with include "CHART.strings" (dict "root" . "map" $own) | fromYaml -}}{{- toYaml . -}}{{- end -}}
 {{- end -}}
 
-{{/* A mapping with plain texts as values; what is empty is left out. */}}
-{{- define "CHART.texts" -}}
-{{- $texts := dict -}}
-{{- range $key, $value := . -}}
-{{- $text := ternary "" (include "CHART.plain" $value) (kindIs "invalid" $value) -}}
-{{- if $text -}}{{- $_ := set $texts $key $text -}}{{- end -}}
-{{- end -}}
-{{- toYaml $texts -}}
+{{/* Namespace of the created objects. */}}
+{{- define "CHART.namespace" -}}
+{{- .Values.namespaceOverride | default .Release.Namespace -}}
 {{- end -}}
 
-{{/* Mappings laid over each other, the last on top, as JSON. Empty texts count: they remove. */}}
-{{- define "CHART.layers" -}}
-{{- $all := dict -}}
-{{- range . -}}
-{{- range $key, $value := . -}}{{- $_ := set $all $key $value -}}{{- end -}}
-{{- end -}}
-{{- toJson $all -}}
-{{- end -}}
-
-{{/* One matcher such as environment=production, with its value in quotes. */}}
-{{- define "CHART.matcher" -}}
-{{- $text := . | trim | trimSuffix "," | trim -}}
-{{- $head := regexFind "^[a-zA-Z_][a-zA-Z0-9_]*\\s*(=~|!~|!=|=)\\s*" $text -}}
-{{- $value := trimPrefix $head $text -}}
-{{- if not $head -}}
-{{- fail (printf "additionalExprLabels: %q is not a matcher, write for example environment=\"production\"" .) -}}
-{{- end -}}
-{{- $quoted := regexMatch "^(\"([^\"\\\\]|\\\\.)*\"|'([^'\\\\]|\\\\.)*')$" $value -}}
-{{- if not (or $quoted (regexMatch "^[^\"'=~!,{}\\s][^\"',{}]*$" $value)) -}}
-{{- fail (printf "additionalExprLabels: %q is not a matcher, write for example environment=\"production\"" .) -}}
-{{- end -}}
-{{- regexReplaceAll "\\s+" $head "" -}}{{- ternary $value (quote $value) $quoted -}}
-{{- end -}}
-
-{{/* Matchers from a list or a mapping, as JSON. */}}
-{{- define "CHART.matchers" -}}
-{{- $matchers := list -}}
-{{- if kindIs "map" . -}}
-{{- range $label, $value := . -}}
-{{- if not (regexMatch "^[a-zA-Z_][a-zA-Z0-9_]*$" $label) -}}
-{{- fail (printf "additionalExprLabels: %q is not the name of a label" $label) -}}
-{{- end -}}
-{{- $matchers = append $matchers (printf "%s=%s" $label (include "CHART.plain" $value | quote)) -}}
-{{- end -}}
-{{- else -}}
-{{- range . -}}{{- $matchers = append $matchers (include "CHART.matcher" .) -}}{{- end -}}
-{{- end -}}
-{{- toJson $matchers -}}
-{{- end -}}
-
-{{/* One rule as YAML, or nothing. Takes root (the chart), name, known (what the chart says of it) and own (values). */}}
-{{- define "CHART.rule" -}}
-{{- $root := .root -}}
-{{- $name := .name -}}
-{{- $known := .known -}}
-{{- $own := .own -}}
-{{- $values := $root.Values -}}
-{{- $global := $values.global | default dict -}}
-{{- $group := get ($values.groups | default dict) ($known.group | default "") | default dict -}}
-{{- $additional := $own.additionalRuleLabels | default dict -}}
-{{- $matchers := include "CHART.matchers" ($global.additionalExprLabels | default list) | fromJsonArray -}}
-{{- $matchers = concat $matchers (include "CHART.matchers" ($own.additionalExprLabels | default list) | fromJsonArray) -}}
-{{- if kindIs "slice" $additional -}}
-{{- $matchers = concat $matchers (include "CHART.matchers" $additional | fromJsonArray) -}}
-{{- $additional = dict -}}
-{{- end -}}
-{{- $matchers = $matchers | uniq | join "," -}}
-{{- $labels := $global.additionalAggregationLabels | default list | uniq | join ", " -}}
-{{- $expr := $own.expr -}}
-{{- if $expr -}}
-{{- $expr = $expr | replace "[additionalExprLabels]" (ternary (printf "%s," $matchers) "" (ne $matchers "")) -}}
-{{- else -}}
-{{- $expr = include (printf "CHART.expr.%s" $name) (dict
-  "params" .params
-  "braces" (ternary (printf "{%s}" $matchers) "" (ne $matchers ""))
-  "matchers" $matchers
-  "moreMatchers" (ternary (printf ",%s" $matchers) "" (ne $matchers ""))
-  "by" (ternary (printf " by (%s)" $labels) "" (ne $labels ""))
-  "labels" $labels
-  "moreLabels" (ternary (printf ", %s" $labels) "" (ne $labels ""))) -}}
-{{- end -}}
-{{- $severity := $own.severity | default $known.severity | default "" -}}
-{{- $chosen := and $own.severity (ne $own.severity ($known.severity | default "")) -}}
-{{- $mapped := dict -}}
-{{- if $severity -}}
-{{- $mapped = dict ($values.severityLabel | default "severity") (get ($values.severityMap | default dict) $severity | default $severity) -}}
-{{- end -}}
-{{- $ruleLabels := include "CHART.layers" (list
-  ($known.labels | default dict)
-  $mapped
-  ($global.additionalRuleLabels | default dict)
-  ($group.labels | default dict)
-  (ternary $mapped (dict) (not (not $chosen)))
-  $additional
-  ($own.labels | default dict)) | fromJson -}}
-{{- $runbook := ternary (get $group "runbookUrl") ($values.defaultRunbookUrl | default "") (hasKey $group "runbookUrl") -}}
-{{- /* A rule of the user has no page on the site of the chart. */ -}}
-{{- if and (not $known.group) (eq $runbook (include "CHART.runbookUrl" $root)) -}}{{- $runbook = "" -}}{{- end -}}
-{{- $runbook = ternary (get $own "runbookUrl") $runbook (hasKey $own "runbookUrl") | default "" -}}
-{{- $annotations := include "CHART.layers" (list
-  ($known.annotations | default dict)
-  (dict "runbook_url" $runbook)
-  ($global.additionalRuleAnnotations | default dict)
-  ($group.annotations | default dict)
-  ($own.annotations | default dict)) | fromJson -}}
-{{- $url := $annotations.runbook_url | default "" -}}
-{{- $url = $url | replace "{{alertName}}" $name | replace "{{alertNameLower}}" (lower $name) -}}
-{{- $url = $url | replace "{{chartVersion}}" $root.Chart.Version | replace "{{severity}}" $severity -}}
-{{- $_ := set $annotations "runbook_url" ($url | replace "{{group}}" ($known.group | default "")) -}}
-{{- $for := $own.for | default $known.for -}}
-{{- $keep := $own.keepFiringFor | default $values.defaultKeepFiringFor | default $known.keepFiringFor -}}
-- {{ ternary "record" "alert" (hasKey $own "record") }}: {{ $own.record | default $name }}
-{{- range $own.pintComments | default $known.pintComments }}
-  # pint {{ . }}
-{{- end }}
-  expr: |
-    {{- $expr | trim | nindent 4 }}
-{{- if not (hasKey $own "record") }}
-{{- with $for }}
-  for: {{ . }}
-{{- end }}
-{{- with $keep }}
-  keep_firing_for: {{ . }}
-{{- end }}
-{{- end }}
-{{- with include "CHART.texts" $ruleLabels | fromYaml }}
-  labels:
-    {{- toYaml . | nindent 4 }}
-{{- end }}
-{{- if not (hasKey $own "record") }}
-{{- with include "CHART.texts" $annotations | fromYaml }}
-  annotations:
-    {{- toYaml . | nindent 4 }}
-{{- end }}
-{{- end }}
-{{- end -}}
-
-{{/* The parameters of a rule, as texts: values of the user over the defaults. */}}
-{{- define "CHART.params" -}}
-{{- $params := dict -}}
-{{- range $key, $value := .known -}}
-{{- $own := get ($.own | default dict) $key -}}
-{{- if and (kindIs "string" $own) $own -}}{{- $_ := mustRegexMatch $own "" -}}{{- end -}}
-{{- $_ := set $params $key (ternary $value (include "CHART.plain" $own) (or (kindIs "invalid" $own) (eq (toString $own) ""))) -}}
-{{- end -}}
-{{- toJson $params -}}
-{{- end -}}
-
-{{/* All rule groups as a YAML list, or nothing. */}}
-{{- define "CHART.groups" -}}
-{{- $root := . -}}
-{{- $values := .Values -}}
-{{- $rules := $values.rules | default dict -}}
-{{- $known := include "CHART.alerts" . | fromJsonArray -}}
-{{- $names := list -}}
-{{- $groups := dict "" (list) -}}
-{{- $order := list "" -}}
-{{- range $known -}}
-{{- $names = append $names .name -}}
-{{- $own := get $rules .name | default dict -}}
-{{- $group := get ($values.groups | default dict) .group | default dict -}}
-{{- $enabled := and (ne (toString $own.enabled) "false") (ne (toString $group.enabled) "false") -}}
-{{- if $enabled -}}
-{{- $params := include "CHART.params" (dict "known" .params "own" $own.params) | fromJson -}}
-{{- $text := include (printf "CHART.alert.%s" .name) (dict "params" $params) | fromJson -}}
-{{- $all := merge (dict) . $text -}}
-{{- $rule := include "CHART.rule" (dict "root" $root "name" .name "known" $all "own" $own "params" $params) -}}
-{{- $key := ternary .group "" (or (not (empty $group.interval)) (not (empty $group.limit)) (not (empty $group.queryOffset))) -}}
-{{- if not (has $key $order) -}}{{- $order = append $order $key -}}{{- end -}}
-{{- $_ := set $groups $key (append (get $groups $key | default list) $rule) -}}
-{{- end -}}
-{{- end -}}
-{{- range $name, $own := $rules -}}
-{{- if and $own (not (has $name $names)) -}}
-{{- if not $own.expr -}}
-{{- fail (printf "rules.%s: this chart has no alert of that name; a rule of your own needs expr" $name) -}}
-{{- end -}}
-{{- if ne (toString $own.enabled) "false" -}}
-{{- $rule := include "CHART.rule" (dict "root" $root "name" $name "known" (dict) "own" $own "params" (dict)) -}}
-{{- $_ := set $groups "" (append (get $groups "") $rule) -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-{{- range $values.extraRules | default list -}}
-{{- $_ := set $groups "" (append (get $groups "") (toYaml (list .))) -}}
-{{- end -}}
-{{- range $key := $order -}}
-{{- with get $groups $key }}
-- name: {{ ternary $values.rulesGroupName (printf "%s.%s" $values.rulesGroupName $key) (eq $key "") }}
-{{- $group := get ($values.groups | default dict) $key | default dict }}
-{{- with $group.interval }}
-  interval: {{ . }}
-{{- end }}
-{{- with $group.limit }}
-  limit: {{ . }}
-{{- end }}
-{{- with $group.queryOffset }}
-  query_offset: {{ . }}
-{{- end }}
-  rules:
-{{- range . }}
-    {{- . | nindent 4 }}
-{{- end }}
-{{- end -}}
-{{- end -}}
-{{- with $values.extraGroups }}
-{{ toYaml . }}
-{{- end -}}
+{{/* Not empty when the chart is switched off. */}}
+{{- define "CHART.off" -}}
+{{- if eq (toString .Values.enabled) "false" }}off{{ end -}}
 {{- end -}}

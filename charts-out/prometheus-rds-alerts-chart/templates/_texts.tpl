@@ -1,0 +1,145 @@
+{{/* A value as people write it: 1296000, not 1.296e+06. */}}
+{{- define "prometheus-rds-alerts-chart.plain" -}}
+{{- if kindIs "string" . -}}{{ . }}{{- else -}}{{ toJson . }}{{- end -}}
+{{- end -}}
+
+{{/* What stands between two braces, in Helm and in Prometheus alike; braces in its strings do not end it. */}}
+{{- define "prometheus-rds-alerts-chart.action" -}}
+\{\{(?:"(?:[^"\\]|\\.)*"|`[^`]*`|[^"`}]|\}[^}"`])*\}\}
+{{- end -}}
+
+{{/* A text with the actions expanded that read .Values, .Release or .Chart, which Prometheus does not have. All others
+are left to Prometheus. Takes root and text. */}}
+{{- define "prometheus-rds-alerts-chart.expand" -}}
+{{- $action := include "prometheus-rds-alerts-chart.action" "" -}}
+{{- $between := regexSplit $action .text -1 -}}
+{{- range $index, $found := regexFindAll $action .text -1 -}}
+{{- index $between $index -}}
+{{- $ours := regexMatch "[ (]\\$?\\.(Values|Release|Chart)\\b" $found -}}
+{{- if $ours }}{{ tpl $found $.root }}{{ else }}{{ $found }}{{ end -}}
+{{- end -}}
+{{- last $between -}}
+{{- end -}}
+
+{{/* A manifest of the user, expanded. Actions that read $labels and the like are left to Prometheus, unless the manifest
+has such a variable of its own. Takes root and text. */}}
+{{- define "prometheus-rds-alerts-chart.manifest" -}}
+{{- $action := include "prometheus-rds-alerts-chart.action" "" -}}
+{{- $variables := list -}}
+{{- range list "labels" "value" "externalLabels" "externalURL" -}}
+{{- if not (regexMatch (printf "\\$%s\\b[^{}]*:=" .) $.text) -}}{{- $variables = append $variables . -}}{{- end -}}
+{{- end -}}
+{{- $foreign := printf "\\$(%s)\\b" (join "|" $variables | default "labels:") -}}
+{{- $between := regexSplit $action .text -1 -}}
+{{- $text := "" -}}
+{{- range $index, $found := regexFindAll $action .text -1 -}}
+{{- $text = print $text (index $between $index) -}}
+{{- $outside := regexReplaceAll "\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`" $found "" -}}
+{{- if regexMatch $foreign $outside -}}
+{{- if regexMatch "^\\{\\{-?\\s*(if|with|range|else)\\b" $found -}}
+{{- include "prometheus-rds-alerts-chart.refuse" (printf "extraManifests: %s is for Prometheus, but Helm would read it; put the rule into extraRules or extraGroups, where templates are left alone" $found) -}}
+{{- end -}}
+{{- $found = print "{{ \"{{\" }}" (trimPrefix "{{" $found) -}}
+{{- end -}}
+{{- $text = print $text $found -}}
+{{- end -}}
+{{- tpl (print $text (last $between)) .root -}}
+{{- end -}}
+
+{{/* A mapping with texts as values, expanded; what is null is left out. Takes root and map. */}}
+{{- define "prometheus-rds-alerts-chart.strings" -}}
+{{- $texts := dict -}}
+{{- range $key, $value := .map -}}
+{{- if not (kindIs "invalid" $value) -}}
+{{- $_ := set $texts $key (include "prometheus-rds-alerts-chart.expand" (dict "root" $.root "text" (include "prometheus-rds-alerts-chart.plain" $value))) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $texts -}}
+{{- end -}}
+
+{{/* The same, and what is empty is left out. */}}
+{{- define "prometheus-rds-alerts-chart.texts" -}}
+{{- $texts := dict -}}
+{{- range $key, $value := include "prometheus-rds-alerts-chart.strings" . | fromYaml -}}
+{{- if $value -}}{{- $_ := set $texts $key $value -}}{{- end -}}
+{{- end -}}
+{{- toYaml $texts -}}
+{{- end -}}
+
+{{/* Refuses a value that does not look as it must. Takes key, value, pattern and remedy. */}}
+{{- define "prometheus-rds-alerts-chart.like" -}}
+{{- $text := include "prometheus-rds-alerts-chart.plain" .value -}}
+{{- if not (or (kindIs "invalid" .value) (regexMatch .pattern $text)) -}}
+{{- include "prometheus-rds-alerts-chart.refuse" (printf "%s: %q %s" .key $text .remedy) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Refuses what is no duration of Prometheus. Takes key and value. */}}
+{{- define "prometheus-rds-alerts-chart.duration" -}}
+{{- $pattern := "^(|0|([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$" -}}
+{{- include "prometheus-rds-alerts-chart.like" (dict "key" .key "value" .value "pattern" $pattern "remedy" "is not a duration, write for example 10m or 1h30m") -}}
+{{- end -}}
+
+{{/* Refuses names that no label of Prometheus has. Takes key and map. */}}
+{{- define "prometheus-rds-alerts-chart.names" -}}
+{{- range $name, $_ := .map -}}
+{{- include "prometheus-rds-alerts-chart.like" (dict "key" $.key "value" $name "pattern" "^[a-zA-Z_][a-zA-Z0-9_]*$" "remedy" "is not a name that Prometheus takes, write it with letters, digits and _ only") -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Mappings laid over each other, the last on top, as JSON. Empty texts count: they remove. */}}
+{{- define "prometheus-rds-alerts-chart.layers" -}}
+{{- $all := dict -}}
+{{- range . -}}
+{{- range $key, $value := . -}}{{- $_ := set $all $key $value -}}{{- end -}}
+{{- end -}}
+{{- toJson $all -}}
+{{- end -}}
+
+{{/* One matcher such as environment=production, with its value in quotes. Takes root, key and text. */}}
+{{- define "prometheus-rds-alerts-chart.matcher" -}}
+{{- $text := include "prometheus-rds-alerts-chart.expand" . | trim | trimSuffix "," | trim -}}
+{{- $head := regexFind "^[a-zA-Z_][a-zA-Z0-9_]*\\s*(=~|!~|!=|=)\\s*" $text -}}
+{{- $value := trimPrefix $head $text -}}
+{{- $quoted := regexMatch "^(\"([^\"\\\\]|\\\\.)*\"|'([^'\\\\]|\\\\.)*')$" $value -}}
+{{- $bare := regexMatch "^[^\"'=~!,{}\\s][^\"',{}]*$" $value -}}
+{{- if and (ne $text (trim .text)) (or (not $value) (has $value (list "\"\"" "''"))) -}}
+{{- include "prometheus-rds-alerts-chart.refuse" (printf "%s: %q expands to nothing, set the value that it reads" .key .text) -}}
+{{- end -}}
+{{- if not (and $head (or $quoted $bare)) -}}
+{{- include "prometheus-rds-alerts-chart.refuse" (printf "%s: %q is not a matcher, write for example environment=\"production\"" .key .text) -}}
+{{- end -}}
+{{- regexReplaceAll "\\s+" $head "" -}}{{- ternary $value (quote $value) $quoted -}}
+{{- end -}}
+
+{{/* Matchers from a list or a mapping, as JSON. Takes root, key and matchers. */}}
+{{- define "prometheus-rds-alerts-chart.matchers" -}}
+{{- $matchers := list -}}
+{{- $given := .matchers | default list -}}
+{{- if kindIs "map" $given -}}
+{{- include "prometheus-rds-alerts-chart.names" (dict "key" .key "map" $given) -}}
+{{- range $label, $value := $given -}}
+{{- $text := printf "%s=%s" $label (include "prometheus-rds-alerts-chart.plain" $value | quote) -}}
+{{- $matchers = append $matchers (include "prometheus-rds-alerts-chart.matcher" (dict "root" $.root "key" $.key "text" $text)) -}}
+{{- end -}}
+{{- else -}}
+{{- range $given -}}
+{{- $matchers = append $matchers (include "prometheus-rds-alerts-chart.matcher" (dict "root" $.root "key" $.key "text" .)) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $matchers -}}
+{{- end -}}
+
+{{/* A runbook link with its places filled. Takes root, key, url and places. */}}
+{{- define "prometheus-rds-alerts-chart.link" -}}
+{{- $url := include "prometheus-rds-alerts-chart.expand" (dict "root" .root "text" .url) -}}
+{{- range $place, $value := .places -}}
+{{- $url = regexReplaceAllLiteral (printf "\\{\\{-?\\s*%s\\s*-?\\}\\}" $place) $url $value -}}
+{{- end -}}
+{{- range regexFindAll "\\{\\{-?\\s*[a-zA-Z_]+\\s*-?\\}\\}" $url -1 -}}
+{{- if not (has (trimAll "{}- " .) (list "externalURL" "pathPrefix" "else" "end" "now")) -}}
+{{- include "prometheus-rds-alerts-chart.refuse" (printf "%s: %s is not known, write one of {{%s}}" $.key . (keys $.places | sortAlpha | join "}}, {{")) -}}
+{{- end -}}
+{{- end -}}
+{{- $url -}}
+{{- end -}}
