@@ -23,11 +23,14 @@ mod site;
 #[command(name = "dmf", version, propagate_version = true)]
 pub struct Cli {
     /// The content folder.
-    #[arg(long, global = true, value_name = "DIR", default_value = "content")]
+    #[arg(long, global = true, value_name = "DIR", default_value = CONTENT)]
     content: PathBuf,
     #[command(subcommand)]
     command: Command,
 }
+
+/// The content folder, when none is named.
+const CONTENT: &str = "content";
 
 /// What `dmf mutate --help` teaches.
 const MUTATE: &str = "A mutant is the rule with one small mistake: `>` for `>=`, a label missing in `by`, a threshold a \
@@ -177,7 +180,13 @@ enum End {
 
 impl Cli {
     /// Runs the command.
-    pub fn run(self) -> ExitCode {
+    pub fn run(mut self) -> ExitCode {
+        if !matches!(self.command, Command::Explain { .. })
+            && let Err(message) = self.find_content()
+        {
+            eprintln!("error: {message}");
+            return ExitCode::from(2);
+        }
         let end = match self.command {
             Command::Build { check, release, charts_out, site_out, base_url, theme } => build::run(
                 &self.content,
@@ -213,6 +222,26 @@ impl Cli {
                 eprintln!("error: {message}");
                 ExitCode::from(2)
             }
+        }
+    }
+}
+
+impl Cli {
+    /// Makes sure that there is a content folder. Like git, looks for it upwards when none is named; what is made then
+    /// goes beside it, for the other folders are named from there too.
+    fn find_content(&mut self) -> Result<(), String> {
+        if self.content.exists() {
+            return Ok(());
+        }
+        let here = std::env::current_dir().map_err(|error| format!("cannot tell where this is: {error}"))?;
+        let above = here.ancestors().skip(1).find(|folder| folder.join(CONTENT).join("site.yaml").is_file());
+        match above.filter(|_| self.content == Path::new(CONTENT)) {
+            Some(root) => std::env::set_current_dir(root)
+                .map_err(|error| format!("cannot go to `{}`: {error}", root.display())),
+            None => Err(format!(
+                "there is no folder `{}`, here or above; run dmf in the repository, or name the folder with `--content`",
+                self.content.display()
+            )),
         }
     }
 }
@@ -314,10 +343,8 @@ fn test(content: &Path, alerts: &[String], verbose: bool, keep: Option<&Path>) -
         Ok(catalogue) => catalogue,
         Err(end) => return end,
     };
-    let run = Tools::find().and_then(|tools| {
-        let selection = Selection::new(&catalogue, alerts)?;
-        rule_tests::run(&catalogue, &selection, &tools, keep)
-    });
+    let run = Selection::new(&catalogue, alerts)
+        .and_then(|selection| rule_tests::run(&catalogue, &selection, &Tools::find()?, keep));
     match run {
         Err(message) => End::Failed(message),
         Ok(outcome) => {
@@ -332,10 +359,8 @@ fn mutation(content: &Path, wanted: &Mutate) -> End {
         Ok(catalogue) => catalogue,
         Err(end) => return end,
     };
-    let run = Tools::find().and_then(|tools| {
-        let selection = Selection::new(&catalogue, &wanted.alerts)?;
-        mutate::run(&catalogue, &selection, &tools)
-    });
+    let run = Selection::new(&catalogue, &wanted.alerts)
+        .and_then(|selection| mutate::run(&catalogue, &selection, &Tools::find()?));
     match run {
         Err(message) => End::Failed(message),
         Ok(outcome) => {

@@ -1,8 +1,10 @@
 //! Prints problems: for people in the style of rustc, for machines as JSON.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use catalogue::problem::{Level, Problem, Spot};
+use indexmap::IndexMap;
 use serde_json::json;
 
 /// How problems are printed.
@@ -14,12 +16,36 @@ pub enum Format {
     Json,
 }
 
+/// Problems of one kind that are shown of one file. Nobody reads more, and one slip may cause thousands.
+const MAX_OF_A_KIND: usize = 100;
+
+/// Characters of a line that are shown.
+const MAX_WIDTH: usize = 200;
+
 /// The report on some problems.
 pub fn problems(problems: &[Problem], format: Format) -> String {
+    let mut seen: HashMap<_, usize> = HashMap::new();
+    let (shown, more): (Vec<_>, Vec<_>) = problems.iter().partition(|problem| {
+        let count = seen.entry((problem.spot.path(), problem.check)).or_default();
+        *count += 1;
+        *count <= MAX_OF_A_KIND
+    });
+    let mut rest: IndexMap<_, Vec<&Problem>> = IndexMap::new();
+    for problem in more {
+        rest.entry((problem.spot.path(), problem.check)).or_default().push(problem);
+    }
+    let rest: Vec<_> = rest
+        .into_values()
+        .map(|all| {
+            let message = format!("{} more of this kind in this file", all.len());
+            Problem { message, help: Some("mend those above first".to_owned()), ..all[0].clone() }
+        })
+        .collect();
+    let problems = shown.into_iter().chain(&rest);
     match format {
-        Format::Text => problems.iter().map(text).collect(),
+        Format::Text => problems.map(text).collect(),
         Format::Json => {
-            let problems: Vec<_> = problems.iter().map(object).collect();
+            let problems: Vec<_> = problems.map(object).collect();
             format!("{:#}\n", json!({ "problems": problems }))
         }
     }
@@ -56,6 +82,11 @@ fn text(problem: &Problem) -> String {
 /// The line with carets below the place.
 fn excerpt(place: &catalogue::source::Place, line: usize, column: usize) -> String {
     let Some(content) = place.source.text.lines().nth(line - 1) else { return String::new() };
+    // A long line is shown from shortly before the place.
+    let skipped =
+        if content.chars().count() > MAX_WIDTH { (column - 1).saturating_sub(MAX_WIDTH / 4) } else { 0 };
+    let content: String = content.chars().skip(skipped).take(MAX_WIDTH).collect();
+    let column = column - skipped;
     let rest = content.chars().count().saturating_sub(column - 1).max(1);
     let wanted = place.source.text.get(place.range.clone()).and_then(|text| text.lines().next());
     let carets = wanted.map_or(1, |text| text.chars().count()).clamp(1, rest);

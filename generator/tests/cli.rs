@@ -168,8 +168,8 @@ fn one_mistake_is_one_problem_and_hides_no_other() {
 fn content_that_is_not_there_is_a_plain_sentence() {
     let home = Home::new();
     let (code, text) = home.run(&["--content", "nowhere", "check"]);
-    assert_eq!(code, 1);
-    assert!(text.contains("cannot read the folder") && text.contains("help:"), "{text}");
+    assert_eq!(code, 2, "it is nothing that is wrong with content");
+    assert!(text.contains("there is no folder `nowhere`") && text.contains("name the folder with"), "{text}");
     let (code, text) = home.run(&["explain", "alert/fro"]);
     assert_eq!(
         (code, text.as_str()),
@@ -225,6 +225,38 @@ fn a_new_alert_passes_once_it_is_filled_in() {
 }
 
 #[test]
+fn mistakes_in_a_new_metric_are_found() {
+    let home = Home::new();
+    // A component without SQL: its numbers come from AWS.
+    for file in WalkDir::new(home.path("content/db/metrics")).into_iter().filter_map(Result::ok) {
+        if fs::read_to_string(file.path()).is_ok_and(|text| text.contains("\nqueries:")) {
+            fs::remove_file(file.path()).unwrap();
+        }
+    }
+    assert_eq!(home.run(&["new", "metric", "db", "shop"]).0, 0);
+    let path = "content/db/metrics/shop.yaml";
+    home.edit(path, "FIXME", "Shop");
+    let skeleton = fs::read_to_string(home.path(path)).unwrap();
+    let cloudwatch = skeleton.lines().last().unwrap().trim().to_owned();
+    for (from, to, message) in [
+        ("Average", "Avrage", "unknown statistic `Avrage`, did you mean `Average`?"),
+        ("period: 1m", "period: 90s", "a period is 1s"),
+        ("kind: gauge", "kind: gage", "unknown kind `gage`, did you mean `gauge`?"),
+        ("namespace: Shop", "nmespace: Shop", "unknown key `nmespace`"),
+        (&cloudwatch, "api: DescribeDBInstances.Iopps", "did you mean `DescribeDBInstances.Iops`?"),
+        (
+            &cloudwatch,
+            "api: DescribeDBInstances.Foo",
+            "the RDS exporter reads no field `DescribeDBInstances.Foo`",
+        ),
+    ] {
+        fs::write(home.path(path), skeleton.replace(from, to)).unwrap();
+        let (code, text) = home.run(&["check"]);
+        assert!(code == 1 && text.contains(message), "{to}: {text}");
+    }
+}
+
+#[test]
 fn killed_at_any_moment_the_output_is_the_old_or_the_new() {
     let home = Home::new();
     assert_eq!(home.run(&["build", "--release", "1.0.0"]).0, 0);
@@ -252,4 +284,88 @@ fn killed_at_any_moment_the_output_is_the_old_or_the_new() {
     let left: Vec<_> =
         fs::read_dir(home.path(".")).unwrap().filter_map(Result::ok).map(|entry| entry.file_name()).collect();
     assert_eq!(left.len(), 3, "nothing is left beside content, charts-out and site-out: {left:?}");
+}
+
+#[test]
+fn content_is_looked_for_above_and_its_absence_is_no_problem_of_content() {
+    let home = Home::new();
+    let below = home.path("content/db/alerts");
+    let Output { status, stderr, .. } = home.command(&["check"]).current_dir(&below).output().unwrap();
+    assert_eq!(status.code(), Some(0), "{}", String::from_utf8_lossy(&stderr));
+    let empty = tempfile::tempdir().unwrap();
+    for arguments in [&["check"][..], &["build"], &["check", "--content", "nowhere"]] {
+        let Output { status, stderr, .. } =
+            home.command(arguments).current_dir(empty.path()).output().unwrap();
+        let text = String::from_utf8_lossy(&stderr).into_owned();
+        assert_eq!(status.code(), Some(2), "{text}");
+        assert!(text.contains("there is no folder") && text.contains("--content"), "{text}");
+    }
+}
+
+#[test]
+fn an_unknown_alert_is_named_before_any_tool_is_looked_for() {
+    let home = Home::new();
+    for command in ["test", "mutate"] {
+        let output =
+            home.command(&[command, "NoSuchAlert"]).env("PATH", "").env("HELM", "/nowhere").output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text.contains("there is no alert `NoSuchAlert`"), "{text}");
+    }
+}
+
+#[test]
+fn hostile_files_end_with_a_message() {
+    let checked = |path: &str, text: &str| {
+        let home = Home::new();
+        fs::write(home.path(path), text).unwrap();
+        home.run(&["check"])
+    };
+    for (open, close) in [("(", ")"), ("-", ""), ("1 + ", ""), ("sum(1 + ", ")")] {
+        let home = Home::new();
+        home.edit(ALERT, "> ${threshold}\n", &format!("> {}1{}\n", open.repeat(4_662), close.repeat(4_662)));
+        let (code, text) = home.run(&["check"]);
+        assert_eq!(code, 1, "{open}: {text:.300}");
+        assert!(
+            text.contains("nested more than 600 deep") && text.contains("alert.yaml:"),
+            "{open}: {text:.300}"
+        );
+    }
+    let (code, text) = checked("content/pages/a\nb.md", "---\ntitle: A\n---\n");
+    assert!(code == 1 && text.contains("the name holds a line break"), "{text}");
+    let (code, text) = checked("content/evidence.json", &"[".repeat(9_000));
+    assert!(code == 1 && text.contains("evidence.json") && text.contains("is not JSON"), "{text}");
+    let pictures = format!("---\ntitle: A\n---\n\n{}\n", "![p](no.svg)".repeat(16_000));
+    let (code, text) = checked("content/pages/a.md", &pictures);
+    assert!(code == 1 && text.contains("15900 more of this kind in this file"), "{text:.300}");
+    assert!(text.len() < 200_000, "{} bytes of report", text.len());
+    let keys: String = (0..100_000).map(|number| format!("k{number}: 1\n")).collect();
+    let (code, text) = checked("content/site.yaml", &keys);
+    assert!(code == 1 && text.contains("more of this kind"), "{text:.300}");
+}
+
+#[test]
+fn what_is_no_ordinary_file_is_not_read() {
+    let home = Home::new();
+    let pipe = home.path("content/pages/pipe.md");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let (code, text) = home.run(&["check"]);
+    assert!(code == 1 && text.contains("neither a file nor a folder"), "{text}");
+    fs::remove_file(&pipe).unwrap();
+    assert!(Command::new("mkfifo").arg(home.path("content/evidence.json")).status().unwrap().success());
+    assert_eq!(home.run(&["check"]).0, 1);
+}
+
+#[test]
+fn what_is_not_filled_in_is_one_problem() {
+    let home = Home::new();
+    home.edit(ALERT, "severity: warning", "severity: FIXME");
+    let (_, text) = home.run(&["check"]);
+    assert_eq!(text.matches("alert.yaml:3:").count(), 1, "{text}");
+    for value in ["NaN", "1e400", "inf"] {
+        let home = Home::new();
+        home.edit(ALERT, "value: 80", &format!("value: {value}"));
+        let (code, text) = home.run(&["check"]);
+        assert!(code == 1 && text.contains(&format!("`{value}` is not a number")), "{text}");
+    }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use integration_tests::setup::root;
+use integration_tests::setup::{self, root};
 use walkdir::WalkDir;
 
 /// The site, built once.
@@ -15,11 +15,11 @@ fn site() -> &'static Path {
     static SITE: OnceLock<tempfile::TempDir> = OnceLock::new();
     let folder = SITE.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new("cargo");
-        command.args(["run", "--quiet", "--locked", "--package", "generator", "--", "build"]);
+        let mut command = setup::cargo();
+        command.args(["run", "--quiet", "--locked", "--bin", "dmf", "--", "build"]);
         command.arg("--site-out").arg(folder.path().join("site"));
         command.arg("--charts-out").arg(folder.path().join("charts"));
-        let output = command.current_dir(root()).output().unwrap();
+        let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         folder
     });

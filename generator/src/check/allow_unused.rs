@@ -14,6 +14,9 @@ pub(super) const DOC: &str = "`allow: {check: reason}` in alert.yaml or a metric
     allowance that silences nothing is removed, so that it cannot hide the next mistake; the reason is for the next \
     reader and may not be empty.";
 
+/// What other files may mend: whoever first uses a series need not touch the file of the series.
+const SOMEBODY_ELSE: &str = super::metric_unused::CHECK.name;
+
 /// Removes what is allowed from the problems and adds the allowances that silence nothing.
 pub(super) fn apply(catalogue: &Catalogue, problems: Problems) -> Problems {
     let mut rest: Vec<Problem> = problems.into_sorted();
@@ -27,7 +30,7 @@ pub(super) fn apply(catalogue: &Catalogue, problems: Problems) -> Problems {
                 let names: Vec<_> = super::kinds().map(|kind| kind.name).collect();
                 let help = did_you_mean(check, names.iter().copied());
                 found.push(report(format!("there is no check `{check}`")).help(help));
-            } else if rest.len() == before && catalogue.broken.is_empty() {
+            } else if rest.len() == before && catalogue.broken.is_empty() && check != SOMEBODY_ELSE {
                 // Beside files that could not be understood, nobody knows what is needed.
                 found.push(report(format!("nothing here needs `allow: {check}`")).help("remove it"));
             }

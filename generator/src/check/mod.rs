@@ -28,6 +28,7 @@ mod alert_tests;
 mod alert_unknown_series;
 mod allow_unused;
 mod content_unfinished;
+mod metric_api_field;
 mod metric_columns;
 mod metric_duplicate;
 mod metric_labels;
@@ -73,6 +74,7 @@ pub const CHECKS: &[&Check] = &[
     &alert_tests::CHECK,
     &alert_unknown_series::CHECK,
     &content_unfinished::CHECK,
+    &metric_api_field::CHECK,
     &metric_columns::CHECK,
     &metric_duplicate::CHECK,
     &metric_labels::CHECK,
@@ -116,6 +118,9 @@ pub fn kinds() -> impl Iterator<Item = Kind> {
     let last = [Kind { name: allow_unused::NAME, doc: allow_unused::DOC }];
     checks.chain(last).chain(KINDS.iter().map(|kind| Kind { name: kind.name, doc: kind.doc }))
 }
+
+/// The check that finds what is not filled in.
+pub const UNFINISHED: &str = content_unfinished::CHECK.name;
 
 /// Runs all checks, silences what is allowed, and reports allowances that silence nothing.
 pub fn run(catalogue: &Catalogue) -> Problems {

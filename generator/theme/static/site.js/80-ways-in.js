@@ -29,10 +29,13 @@ function versions() {
   });
 }
 
-// Search opens on / and Ctrl+K; search.js does the rest and is loaded when it is first needed.
+// Search opens on / and Ctrl+K; search.js and search.css do the rest and are loaded when they are first needed.
 function withSearch(then) {
   if (window.dmfFind) return then(window.dmfFind);
-  addScript(root + 'static/search.js', function () { then(window.dmfFind); }, function () { say('The search could not be loaded'); });
+  function script() {
+    addScript(root + 'static/search.js', function () { then(window.dmfFind); }, function () { say('The search could not be loaded'); });
+  }
+  document.head.append(make('link', { rel: 'stylesheet', href: root + 'static/search.css', onload: script, onerror: script }));
 }
 function search() {
   var buttons = all('[data-search]');
