@@ -47,13 +47,8 @@ type Stamp = Option<(SystemTime, u64)>;
 impl Web {
     /// Reads it for the first time.
     pub(super) fn new(origin: Origin) -> Result<Self, String> {
-        let (current, files) = Current::read(&origin)?;
-        let files = files.into_iter().map(|path| (path.clone(), stamp(&path))).collect();
-        Ok(Self {
-            origin,
-            door: Doorkeeper::new(),
-            state: Mutex::new(State { current: Arc::new(current), files }),
-        })
+        let state = Mutex::new(State::read(&origin)?);
+        Ok(Self { origin, door: Doorkeeper::new(), state })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -84,17 +79,24 @@ impl Web {
         if before == now {
             return;
         }
-        match Current::read(&self.origin) {
-            Ok((current, files)) => {
+        match State::read(&self.origin) {
+            Ok(state) => {
                 tracing::info!("web configuration read again");
-                let files = files.into_iter().map(|path| (path.clone(), stamp(&path))).collect();
-                *self.state() = State { current: Arc::new(current), files };
+                *self.state() = state;
             }
             Err(error) => {
                 tracing::error!(%error, "web configuration not read, the old one stays");
                 self.state().files = now;
             }
         }
+    }
+}
+
+impl State {
+    fn read(origin: &Origin) -> Result<Self, String> {
+        let (current, files) = Current::read(origin)?;
+        let files = files.into_iter().map(|path| (path.clone(), stamp(&path))).collect();
+        Ok(Self { current: Arc::new(current), files })
     }
 }
 
